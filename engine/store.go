@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"context"
+	"errors"
+)
+
+// Errors of a Store.
+var (
+	// ErrConflict: another node changed the room first (a unique key decided);
+	// the caller decides again on the new state.
+	ErrConflict = errors.New("room changed meanwhile")
+	// ErrUnavailable: the database did not answer, nothing is known to be changed.
+	ErrUnavailable = errors.New("database unavailable")
+	// ErrSchema: a table is missing or has another version; names both.
+	ErrSchema = errors.New("schema mismatch")
+)
+
+// RoomRecord is a room as it is stored. Members are in joining order.
+type RoomRecord struct {
+	Address
+	Private bool
+	Members []Member
+}
+
+// RoomInfo is a line of a list of rooms.
+type RoomInfo struct {
+	Address
+	Private bool
+	Members int    // all rows, the invited ones too, as the stock module counts
+	Owner   string // URI of the first member in the list, "" if there is none
+}
+
+// Change is what one command does to one room. It is applied as a whole or
+// not at all.
+type Change struct {
+	Room    Address
+	Create  bool      // insert the room's row; Private counts
+	Private bool      // of the created room
+	Destroy bool      // delete the room's row and all its members
+	Put     []Member  // insert, or set the role of the row with the same key
+	Delete  []Address // delete the members' rows
+}
+
+// Empty reports whether the change changes nothing.
+func (c *Change) Empty() bool {
+	return !c.Create && !c.Destroy && len(c.Put) == 0 && len(c.Delete) == 0
+}
+
+// Store keeps rooms and members in a database. Rooms and members are
+// identified by Key (letters' case does not count, whatever the collation);
+// rows are given back in the case in which they were written. All methods are
+// safe for concurrent use and return when ctx is done. Errors wrap one of the
+// errors above; their texts never hold a password.
+type Store interface {
+	// Load reads everything with one scan per table: first all rooms, then
+	// all members in the order of their ids. Rows that make no sense (members
+	// of no room, duplicates by case, unknown flags) are normalised and
+	// reported once each through note; they are not deleted.
+	Load(ctx context.Context, room func(a Address, private bool), member func(room Key, m Member), note func(Note)) error
+
+	// Commit writes c in one transaction.
+	Commit(ctx context.Context, c *Change) error
+
+	// Update is the read-decide-write of several nodes on one database: it
+	// locks the room's row, hands decide the room as it stands (nil: there is
+	// none), writes what decide returns (nil or empty: nothing) and commits.
+	// decide may be called again after a deadlock or a conflict; its last
+	// call is the one that counts.
+	Update(ctx context.Context, room Key, decide func(*RoomRecord) *Change) error
+
+	// Fetch reads the rooms with these keys, with one query per table
+	// however many there are. Rooms that do not exist are left out.
+	Fetch(ctx context.Context, rooms []Key) (map[Key]*RoomRecord, error)
+
+	// List reads all rooms, without their members, ordered by id.
+	List(ctx context.Context) ([]RoomInfo, error)
+
+	// Close ends all connections.
+	Close() error
+}

@@ -1,0 +1,98 @@
+package engine
+
+// Return codes of imc_manager(), as scripts test them in $rc. They are those
+// of the stock module; errors.go maps each sentinel error to one of them.
+const (
+	CodeOK         = 1
+	CodeMalformed  = -1
+	CodeUnparsable = -20
+	CodeCreate     = -30
+	CodeJoin       = -40
+	CodeInvite     = -50 // also #add
+	CodeAccept     = -60
+	CodeReject     = -70
+	CodeRemove     = -80
+	CodeLeave      = -90
+	CodeList       = -100 // #members and #rooms
+	CodeDestroy    = -110
+	CodeModify     = -120 // also #help
+	CodeUnknown    = -130
+	CodeText       = -200
+)
+
+// Key identifies a room or a user: "user@host" in lower case (ASCII only, as
+// strncasecmp does). Port, parameters and scheme do not count.
+type Key string
+
+// Address is the user and the host of a SIP URI in the case in which they
+// were first seen.
+type Address struct {
+	User string
+	Host string
+}
+
+// Role is what a member may do, in the bits of the column flag of the
+// members' table.
+type Role uint8
+
+// Roles of a member. The stock module's bits 8 and 16 are never written.
+const (
+	RoleMember  Role = 0
+	RoleOwner   Role = 1
+	RoleAdmin   Role = 2
+	RoleInvited Role = 4
+)
+
+// Member is one row of the members' table: a user in a room, or invited to it.
+type Member struct {
+	Address
+	Role Role
+}
+
+// Request is one MESSAGE as the script handed it to imc_manager().
+type Request struct {
+	From        string // URI of the From header as it came
+	RequestURI  string // as it came, or as the script rewrote it
+	CallID      string // "" if there is none
+	ContentType string // value of the header, "" if there is none
+	Body        []byte // valid during the call only
+}
+
+// Message is one SIP MESSAGE body to be sent to one or more recipients.
+type Message struct {
+	Room        Key      // whose queue it belongs to; "" for none
+	From        string   // URI: the room's, or the Request-URI as it came
+	To          []string // URIs, each Request-URI and To of its own MESSAGE; shared, never changed
+	ContentType string   // never empty
+	Body        []byte
+	InReplyTo   string // Call-ID of the request that caused it, "" for none
+	// Inviter is set on an invitation: the URI to be told when the invitation
+	// fails (final response >= 300, see Conference.InvitationFailed).
+	Inviter string
+}
+
+// Level is the severity of a Note, in the meaning of Kamailio's log levels.
+type Level uint8
+
+// Levels of a Note. What a user did wrong is never above LevelInfo.
+const (
+	LevelError Level = iota + 1
+	LevelWarning
+	LevelNotice
+	LevelInfo
+	LevelDebug
+)
+
+// Note is a line for Kamailio's log.
+type Note struct {
+	Level Level
+	Text  string
+}
+
+// Outcome is what came of a request: the code for the script, the MESSAGEs to
+// send, in order, and the lines to log.
+type Outcome struct {
+	Code     int
+	Messages []Message
+	Notes    []Note
+}

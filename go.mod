@@ -1,0 +1,3 @@
+module kamailio-imc
+
+go 1.26.0
