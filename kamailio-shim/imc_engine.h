@@ -133,7 +133,7 @@ typedef struct imc_reply
  * IMC_REC_MEMBER   str uri
  * IMC_REC_READY    nothing: the host has loaded everything and serves
  */
-enum imc_record
+enum imc_record_kind
 {
 	IMC_REC_MESSAGE = 1,
 	IMC_REC_LOG = 2,

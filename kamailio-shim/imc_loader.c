@@ -1,0 +1,113 @@
+/*
+ * imc_loader.c - loads imc_engine.so, the Go part of the module
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#define _GNU_SOURCE /* dladdr() */
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/dprint.h"
+
+#include "imc_mod.h"
+
+#define IMC_ENGINE_FILE "imc_engine.so"
+
+static char imc_engine_path[PATH_MAX];
+static imc_engine_t imc_engine;
+static int imc_engine_loaded = 0;
+
+/* The symbols of the library and where they go. Whatever is listed here has
+ * to be exported by the library, and nothing else is. */
+static const struct
+{
+	const char *name;
+	void **slot;
+} imc_engine_syms[] = {
+		{"imc_engine_abi", (void **)&imc_engine.abi},
+		{"imc_engine_start", (void **)&imc_engine.start},
+		{"imc_engine_handle", (void **)&imc_engine.handle},
+		{"imc_engine_query", (void **)&imc_engine.query},
+		{"imc_engine_more", (void **)&imc_engine.more},
+		{"imc_engine_event", (void **)&imc_engine.event},
+		{"imc_engine_next", (void **)&imc_engine.next},
+		{"imc_engine_stop", (void **)&imc_engine.stop},
+};
+
+int imc_loader_init(void)
+{
+	Dl_info info;
+	const char *slash;
+	size_t dir;
+
+	if(dladdr((void *)&imc_engine, &info) == 0 || info.dli_fname == NULL) {
+		LM_ERR("cannot find out where imc.so was loaded from\n");
+		return -1;
+	}
+	slash = strrchr(info.dli_fname, '/');
+	dir = slash ? (size_t)(slash - info.dli_fname) + 1 : 0;
+	if(dir + sizeof(IMC_ENGINE_FILE) > sizeof(imc_engine_path)) {
+		LM_ERR("the path of imc.so is too long: %s\n", info.dli_fname);
+		return -1;
+	}
+	memcpy(imc_engine_path, info.dli_fname, dir);
+	memcpy(imc_engine_path + dir, IMC_ENGINE_FILE, sizeof(IMC_ENGINE_FILE));
+	if(access(imc_engine_path, R_OK) != 0) {
+		LM_ERR("cannot read %s: install it in the same directory as imc.so\n",
+				imc_engine_path);
+		return -1;
+	}
+	return 0;
+}
+
+/* dlopen() starts the Go runtime and with it threads that inherit the signal
+ * mask. Kamailio's handlers must only ever run on the main thread. */
+static void *imc_dlopen_signals_blocked(const char *path)
+{
+	sigset_t all, before;
+	void *lib;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return lib;
+}
+
+const imc_engine_t *imc_load(void)
+{
+	void *lib;
+	uint32_t abi;
+	size_t i;
+
+	if(imc_engine_loaded)
+		return &imc_engine;
+
+	lib = imc_dlopen_signals_blocked(imc_engine_path);
+	if(lib == NULL) {
+		LM_ERR("cannot load %s: %s\n", imc_engine_path, dlerror());
+		return NULL;
+	}
+	for(i = 0; i < sizeof(imc_engine_syms) / sizeof(imc_engine_syms[0]); i++) {
+		*imc_engine_syms[i].slot = dlsym(lib, imc_engine_syms[i].name);
+		if(*imc_engine_syms[i].slot == NULL) {
+			LM_ERR("%s has no function %s: install imc.so and %s of one build\n",
+					imc_engine_path, imc_engine_syms[i].name, IMC_ENGINE_FILE);
+			return NULL;
+		}
+	}
+	abi = imc_engine.abi();
+	if(abi != IMC_ENGINE_ABI) {
+		LM_ERR("%s speaks version %u of the boundary, imc.so version %u:"
+			   " install both of one build\n",
+				imc_engine_path, abi, (unsigned int)IMC_ENGINE_ABI);
+		return NULL;
+	}
+	imc_engine_loaded = 1;
+	return &imc_engine;
+}

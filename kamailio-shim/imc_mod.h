@@ -1,0 +1,126 @@
+/*
+ * imc_mod.h - what the files of the shim share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef IMC_MOD_H
+#define IMC_MOD_H
+
+#include "core/str.h"
+#include "modules/tm/tm_load.h"
+
+#include "imc_engine.h"
+#include "imc_records.h"
+
+/* How long a process waits for the answer of the "imc engine" process. The
+ * engine gives up its own work earlier and says so. */
+#define IMC_TIMEOUT_MS 4000
+
+/* Room versions, shared by all processes: see docs/architecture.md. */
+#define IMC_VERSIONS 65536
+
+/* Module parameters, as set in the configuration file. */
+typedef struct imc_params
+{
+	str db_url;
+	int db_mode;
+	int db_cache_ttl;
+	str rooms_table;
+	str members_table;
+	int hash_size;
+	str cmd_start_char;
+	str outbound_proxy;
+	str extra_hdrs;
+	int create_on_join;
+	int check_on_create;
+	int fanout_inline;
+	int queue_size;
+	int shm_reserve;
+} imc_params_t;
+
+extern imc_params_t imc_params;
+extern struct tm_binds imc_tmb;
+
+/* imc_params.c: refuses values that cannot be, naming parameter and remedy */
+int imc_params_check(void);
+
+/* imc_loader.c */
+
+/* Finds the engine library beside imc.so. Called in mod_init: nothing is
+ * loaded, but a library that is not there stops the start. */
+int imc_loader_init(void);
+
+/* Loads the library into this process, once, and checks its ABI. Returns its
+ * functions, or NULL (logged). */
+const imc_engine_t *imc_load(void);
+
+/* imc_proc.c */
+
+/* Announces the engine process; in mod_init. */
+int imc_proc_register(void);
+
+/* Creates shared memory and the socket pairs, before anything is forked. */
+int imc_proc_init(void);
+
+/* Forks the engine process and waits until it serves (rank PROC_MAIN). */
+int imc_proc_fork_engine(void);
+
+/* Keeps, of all socket ends, only that of this process. */
+void imc_proc_close_others(void);
+
+/* Closes all socket ends in the main process, when nothing is forked any
+ * more. */
+void imc_proc_close_main(void);
+
+/* Tells the main process, once, that the engine serves. */
+void imc_tell_ready(void);
+
+/* Returns the library, loaded and started as worker in this process; NULL if
+ * it cannot be (logged once). */
+const imc_engine_t *imc_worker(void);
+
+/* Sum of a counter over all processes. */
+uint64_t imc_counter_sum(enum imc_counter c);
+
+/* Adds to a counter of this process. */
+void imc_counter_add(enum imc_counter c, uint64_t n);
+
+/* In fork=no mode sends what the engine has queued; otherwise nothing. */
+void imc_pump(void);
+
+/* imc_send.c */
+
+/* Builds the part of the headers that never changes; in mod_init. */
+int imc_send_init(void);
+
+/* What came of walking a reply. */
+typedef struct imc_ran
+{
+	int code;	   /* not 0: replaces the reply's code */
+	int no_memory; /* tm had no memory for a MESSAGE, it is queued again */
+} imc_ran_t;
+
+/* Walks the records of a reply and of those that follow it (reply.more):
+ * logs, sends MESSAGEs and reports what became of them. */
+imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply);
+
+/* Writes a LOG record to Kamailio's log. */
+void imc_log_record(const imc_record_t *rec);
+
+/* Returns the buffer for the next reply in this process, NULL if there is
+ * none. A reply that is not walked yet is overwritten. */
+imc_reply_t *imc_reply_buf(void);
+
+/* imc_rpc.c */
+int imc_rpc_init(void);
+
+/* imc_stats.c */
+int imc_stats_init(void);
+
+static inline imc_slice_t imc_slice(const str *s)
+{
+	imc_slice_t r = {s->s, s->len > 0 ? (uint64_t)s->len : 0};
+	return r;
+}
+
+#endif

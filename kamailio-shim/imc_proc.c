@@ -1,0 +1,398 @@
+/*
+ * imc_proc.c - the processes of the module: which one runs what, and the
+ * sockets between them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One socket pair per Kamailio process is made before anything is forked.
+ * The first end of a pair belongs to the process with that number (the
+ * worker), the second to the "imc engine" process (the host).
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/cfg/cfg_struct.h"
+#include "core/dprint.h"
+#include "core/globals.h"
+#include "core/mem/mem.h"
+#include "core/mem/shm_mem.h"
+#include "core/pt.h"
+#include "core/sr_module.h"
+
+#include "imc_mod.h"
+
+/* How long the engine process waits for work before it looks at its
+ * configuration and at signals again. */
+#define IMC_NEXT_MS 250
+
+/* How long the queue is drained at a stop. Kamailio's main process waits for
+ * its children; an operator expects the whole to end within 3 s. */
+#define IMC_DRAIN_MS 1000
+
+/* How long the engine process lets others free shared memory before it tries
+ * again. */
+#define IMC_SHM_WAIT_US 2000
+
+typedef struct imc_pair
+{
+	int worker;
+	int host;
+} imc_pair_t;
+
+/* In shared memory, made before fork. */
+typedef struct imc_shared
+{
+	uint64_t versions[IMC_VERSIONS];
+	uint64_t counters[][IMC_COUNTERS]; /* a row per process */
+} imc_shared_t;
+
+static imc_shared_t *imc_shared = NULL;
+static imc_pair_t *imc_pairs = NULL;
+static int imc_procs = 0;
+
+/* pipe from the engine process to the main process: one byte when it serves */
+static int imc_ready[2] = {-1, -1};
+
+/* set while the main process forks the engine, so that the child knows */
+static int imc_forking_engine = 0;
+
+static volatile sig_atomic_t imc_terminated = 0;
+
+int imc_proc_register(void)
+{
+	if(register_procs(1) < 0) {
+		LM_ERR("cannot announce the engine process\n");
+		return -1;
+	}
+	cfg_register_child(1);
+	return 0;
+}
+
+int imc_proc_init(void)
+{
+	size_t size;
+	int i, fds[2];
+
+	imc_procs = get_max_procs();
+	size = sizeof(*imc_shared) + imc_procs * sizeof(imc_shared->counters[0]);
+	imc_shared = shm_malloc(size);
+	if(imc_shared == NULL) {
+		SHM_MEM_ERROR;
+		return -1;
+	}
+	memset(imc_shared, 0, size);
+
+	imc_pairs = pkg_malloc(imc_procs * sizeof(*imc_pairs));
+	if(imc_pairs == NULL) {
+		PKG_MEM_ERROR;
+		return -1;
+	}
+	for(i = 0; i < imc_procs; i++) {
+		if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+			LM_ERR("cannot create the sockets of the engine process: %s\n",
+					strerror(errno));
+			return -1;
+		}
+		imc_pairs[i].worker = fds[0];
+		imc_pairs[i].host = fds[1];
+	}
+	return 0;
+}
+
+static void imc_close(int *fd)
+{
+	if(*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Closes the host's ends, the workers' ends but that of process number own
+ * (-1: all of them), or both. */
+static void imc_close_ends(int hosts, int workers, int own)
+{
+	int i;
+
+	for(i = 0; i < imc_procs; i++) {
+		if(hosts)
+			imc_close(&imc_pairs[i].host);
+		if(workers && i != own)
+			imc_close(&imc_pairs[i].worker);
+	}
+}
+
+void imc_proc_close_others(void)
+{
+	if(dont_fork)
+		return;
+	if(imc_forking_engine)
+		imc_close_ends(0, 1, -1);
+	else
+		imc_close_ends(1, 1, process_no);
+}
+
+void imc_proc_close_main(void)
+{
+	if(!dont_fork)
+		imc_close_ends(1, 1, -1);
+}
+
+static void imc_fill_settings(imc_settings_t *s, int roles)
+{
+	memset(s, 0, sizeof(*s));
+	s->roles = roles;
+	s->db_mode = imc_params.db_mode;
+	s->create_on_join = imc_params.create_on_join;
+	s->check_on_create = imc_params.check_on_create;
+	s->fanout_inline = imc_params.fanout_inline;
+	s->queue_size = imc_params.queue_size;
+	s->db_cache_ttl_ms = imc_params.db_cache_ttl;
+	s->timeout_ms = IMC_TIMEOUT_MS;
+	s->db_url = imc_slice(&imc_params.db_url);
+	s->rooms_table = imc_slice(&imc_params.rooms_table);
+	s->members_table = imc_slice(&imc_params.members_table);
+	s->cmd_start_char = imc_slice(&imc_params.cmd_start_char);
+	s->cmd_start_char.len = 1;
+	s->versions = imc_shared->versions;
+	s->n_versions = IMC_VERSIONS;
+	s->counters = imc_shared->counters[process_no];
+	s->worker_fd = imc_pairs[process_no].worker;
+}
+
+/* Loads the library and starts it in these roles. host_fds as in
+ * imc_settings_t. */
+static const imc_engine_t *imc_start(
+		int roles, const int32_t *host_fds, uint32_t n_host_fds)
+{
+	const imc_engine_t *engine = imc_load();
+	imc_reply_t *reply = imc_reply_buf();
+	imc_settings_t s;
+	int rc;
+
+	if(engine == NULL || reply == NULL)
+		return NULL;
+	imc_fill_settings(&s, roles);
+	s.host_fds = host_fds;
+	s.n_host_fds = n_host_fds;
+	rc = engine->start(&s, reply);
+	imc_run_reply(engine, reply);
+	if(rc != IMC_ENGINE_OK) {
+		LM_ERR("the engine did not start in process %d (%d)\n", process_no, rc);
+		return NULL;
+	}
+	return engine;
+}
+
+/* Starts the host in this process with its ends of all pairs. */
+static const imc_engine_t *imc_start_host(int roles)
+{
+	const imc_engine_t *engine;
+	int32_t *fds;
+	int i;
+
+	fds = pkg_malloc(imc_procs * sizeof(*fds));
+	if(fds == NULL) {
+		PKG_MEM_ERROR;
+		return NULL;
+	}
+	for(i = 0; i < imc_procs; i++)
+		fds[i] = imc_pairs[i].host;
+	engine = imc_start(roles, fds, imc_procs);
+	pkg_free(fds);
+	return engine;
+}
+
+static void imc_on_term(int signo)
+{
+	(void)signo;
+	imc_terminated = 1;
+}
+
+void imc_tell_ready(void)
+{
+	char c = 1;
+
+	if(imc_ready[1] < 0)
+		return;
+	if(write(imc_ready[1], &c, 1) != 1)
+		LM_ERR("cannot tell the main process that the engine serves: %s\n",
+				strerror(errno));
+	imc_close(&imc_ready[1]);
+}
+
+/* Milliseconds since the start of the system. */
+static long imc_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000L + t.tv_nsec / 1000000L;
+}
+
+/* Ends the engine: closes its storage, then sends what is still queued, for a
+ * bounded time, and logs what remains. */
+static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
+{
+	long end = imc_now_ms() + IMC_DRAIN_MS;
+	uint64_t left;
+
+	engine->stop(reply);
+	imc_run_reply(engine, reply);
+	while(imc_now_ms() < end) {
+		if(engine->next(0, reply) < 0 || reply->len == 0)
+			break;
+		if(imc_run_reply(engine, reply).no_memory)
+			usleep(IMC_SHM_WAIT_US);
+	}
+	left = imc_counter_sum(IMC_C_QUEUED);
+	if(left > 0)
+		LM_WARN("stopped with %llu MESSAGEs not sent\n",
+				(unsigned long long)left);
+}
+
+/* The engine process. Does not return. */
+static void imc_engine_main(void)
+{
+	imc_reply_t *reply = imc_reply_buf();
+	const imc_engine_t *engine;
+	struct sigaction sa;
+
+	/* Kamailio ends a child at once on TERM; this one has something to
+	 * finish first. Set before the library is loaded: the Go runtime adds
+	 * SA_ONSTACK to the handlers it finds. */
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = imc_on_term;
+	sigaction(SIGTERM, &sa, NULL);
+	/* INT reaches the whole foreground group; the main process follows up
+	 * with TERM. */
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGINT, &sa, NULL);
+
+	engine = imc_start_host(IMC_ROLE_HOST);
+	if(engine == NULL)
+		_exit(1);
+
+	while(!imc_terminated) {
+		cfg_update();
+		if(engine->next(IMC_NEXT_MS, reply) < 0) {
+			imc_run_reply(engine, reply);
+			LM_CRIT("the engine cannot go on\n");
+			_exit(1);
+		}
+		if(imc_run_reply(engine, reply).no_memory)
+			usleep(IMC_SHM_WAIT_US);
+	}
+	imc_drain(engine, reply);
+	_exit(0);
+}
+
+/* Waits, in the main process, until the engine serves. Its load may take
+ * long: it logs its progress. Returns -1 if it ended instead. */
+static int imc_wait_ready(void)
+{
+	struct pollfd p = {.fd = imc_ready[0], .events = POLLIN};
+	char c;
+	ssize_t n;
+
+	do {
+		n = poll(&p, 1, -1);
+		if(n > 0)
+			n = read(imc_ready[0], &c, 1);
+	} while(n < 0 && errno == EINTR);
+	imc_close(&imc_ready[0]);
+	return n == 1 ? 0 : -1;
+}
+
+int imc_proc_fork_engine(void)
+{
+	int pid;
+
+	if(dont_fork)
+		return 0; /* the one process is worker and host, see imc_worker() */
+
+	if(pipe(imc_ready) < 0) {
+		LM_ERR("cannot create a pipe: %s\n", strerror(errno));
+		return -1;
+	}
+	/* PROC_RPC, not PROC_NOCHLDINIT: tm gives each process its own Call-IDs
+	 * in child_init */
+	imc_forking_engine = 1;
+	pid = fork_process(PROC_RPC, "imc engine", 1);
+	imc_forking_engine = 0;
+	if(pid < 0) {
+		LM_ERR("cannot fork the engine process\n");
+		return -1;
+	}
+	if(pid == 0) {
+		imc_close(&imc_ready[0]);
+		if(cfg_child_init() < 0) {
+			LM_ERR("cannot initialise the configuration framework\n");
+			_exit(1);
+		}
+		imc_engine_main();
+	}
+	imc_close(&imc_ready[1]);
+	imc_close_ends(1, 0, -1);
+	if(imc_wait_ready() < 0) {
+		LM_ERR("the imc engine did not start: see the lines above\n");
+		return -1;
+	}
+	return 0;
+}
+
+const imc_engine_t *imc_worker(void)
+{
+	static const imc_engine_t *engine = NULL;
+	static int failed = 0;
+
+	if(engine != NULL || failed)
+		return engine;
+	if(!dont_fork && _ksr_is_main) {
+		LM_ERR("not available in the main process\n");
+		failed = 1;
+		return NULL;
+	}
+	engine = dont_fork ? imc_start_host(IMC_ROLE_WORKER | IMC_ROLE_HOST)
+					   : imc_start(IMC_ROLE_WORKER, NULL, 0);
+	failed = engine == NULL;
+	return engine;
+}
+
+void imc_pump(void)
+{
+	const imc_engine_t *engine;
+	imc_reply_t *reply;
+
+	if(!dont_fork || (engine = imc_worker()) == NULL)
+		return;
+	reply = imc_reply_buf();
+	while(engine->next(0, reply) == IMC_ENGINE_OK && reply->len > 0) {
+		if(imc_run_reply(engine, reply).no_memory)
+			break; /* tried again after the next request */
+	}
+}
+
+uint64_t imc_counter_sum(enum imc_counter c)
+{
+	uint64_t sum = 0;
+	int i;
+
+	if(imc_shared == NULL)
+		return 0;
+	for(i = 0; i < imc_procs; i++)
+		sum += __atomic_load_n(
+				&imc_shared->counters[i][c], __ATOMIC_RELAXED);
+	return sum;
+}
+
+void imc_counter_add(enum imc_counter c, uint64_t n)
+{
+	__atomic_fetch_add(
+			&imc_shared->counters[process_no][c], n, __ATOMIC_RELAXED);
+}

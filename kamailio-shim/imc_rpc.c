@@ -1,0 +1,146 @@
+/*
+ * imc_rpc.c - RPC commands imc.list_rooms and imc.list_members
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "core/dprint.h"
+#include "core/rpc.h"
+#include "core/rpc_lookup.h"
+
+#include "imc_mod.h"
+
+/* A list that is being written: where its rows go. */
+typedef struct imc_list
+{
+	rpc_t *rpc;
+	void *ctx;
+	void *members; /* the array of imc.list_members */
+	int failed;
+} imc_list_t;
+
+static void imc_list_room(imc_list_t *list, imc_reader_t *r)
+{
+	str uri = imc_read_str(r);
+	int members = (int)imc_read_u32(r);
+	str owner = imc_read_str(r);
+	void *row;
+
+	if(list->rpc->add(list->ctx, "{", &row) < 0)
+		list->failed = 1;
+	else
+		list->rpc->struct_add(row, "SdS", "room", &uri, "members", members,
+				"owner", &owner);
+}
+
+static void imc_list_members_head(imc_list_t *list, imc_reader_t *r)
+{
+	str uri = imc_read_str(r);
+	int count = (int)imc_read_u32(r);
+	void *row;
+
+	if(list->rpc->add(list->ctx, "{", &row) < 0)
+		list->failed = 1;
+	else
+		list->rpc->struct_add(row, "S[d", "room", &uri, "members",
+				&list->members, "count", count);
+}
+
+static void imc_list_member(imc_list_t *list, imc_reader_t *r)
+{
+	str uri = imc_read_str(r);
+
+	if(list->members == NULL)
+		list->failed = 1;
+	else
+		list->rpc->array_add(list->members, "S", &uri);
+}
+
+/* Asks the engine and writes its answer. Returns the code of the answer, or
+ * 0 after a fault was set. */
+static int imc_list(int what, str *room, imc_list_t *list)
+{
+	static const imc_slice_t none = {NULL, 0};
+	const imc_engine_t *engine = imc_worker();
+	imc_reply_t *reply = imc_reply_buf();
+	imc_reader_t r;
+	imc_record_t rec;
+	int rc = IMC_ENGINE_ESTART;
+
+	if(engine != NULL && reply != NULL)
+		rc = engine->query(what, room ? imc_slice(room) : none, none, reply);
+	while(rc == IMC_ENGINE_OK && !list->failed) {
+		imc_reader_init(&r, reply->buf, reply->len);
+		while(imc_next_record(&r, &rec) > 0) {
+			if(rec.kind == IMC_REC_MEMBER)
+				imc_list_member(list, &rec.payload);
+			else if(rec.kind != IMC_REC_ROOM)
+				imc_log_record(&rec);
+			else if(what == IMC_Q_LIST_ROOMS)
+				imc_list_room(list, &rec.payload);
+			else
+				imc_list_members_head(list, &rec.payload);
+		}
+		if(!reply->more)
+			return reply->code;
+		rc = engine->more(reply);
+	}
+	list->rpc->fault(list->ctx, 500,
+			rc == IMC_ENGINE_ETIMEOUT ? "The engine does not answer"
+									  : "Server error");
+	return 0;
+}
+
+static void imc_rpc_list_rooms(rpc_t *rpc, void *ctx)
+{
+	imc_list_t list = {rpc, ctx, NULL, 0};
+
+	imc_list(IMC_Q_LIST_ROOMS, NULL, &list);
+}
+
+static void imc_rpc_list_members(rpc_t *rpc, void *ctx)
+{
+	imc_list_t list = {rpc, ctx, NULL, 0};
+	str room;
+
+	if(rpc->scan(ctx, "S", &room) < 1) {
+		rpc->fault(ctx, 500, "No room name");
+		return;
+	}
+	/* a lone dot stands for an empty argument of kamcmd */
+	if(room.s == NULL || room.len == 0 || *room.s == '\0' || *room.s == '.') {
+		rpc->fault(ctx, 500, "Empty room name");
+		return;
+	}
+	switch(imc_list(IMC_Q_LIST_MEMBERS, &room, &list)) {
+		case -1:
+			rpc->fault(ctx, 500, "Room not found");
+			break;
+		case -2:
+			rpc->fault(ctx, 500, "Invalid room name");
+			break;
+	}
+}
+
+static const char *imc_rpc_list_rooms_doc[] = {
+		"List the rooms: for each its URI, the number of its members and the"
+		" URI of its owner.",
+		0};
+
+static const char *imc_rpc_list_members_doc[] = {
+		"List the members of a room. Parameter: the room's SIP URI.", 0};
+
+static rpc_export_t imc_rpc_cmds[] = {
+		{"imc.list_rooms", imc_rpc_list_rooms, imc_rpc_list_rooms_doc,
+				RET_ARRAY},
+		{"imc.list_members", imc_rpc_list_members, imc_rpc_list_members_doc, 0},
+		{0, 0, 0, 0}};
+
+int imc_rpc_init(void)
+{
+	if(rpc_register_array(imc_rpc_cmds) != 0) {
+		LM_ERR("cannot register the RPC commands\n");
+		return -1;
+	}
+	return 0;
+}

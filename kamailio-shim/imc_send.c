@@ -1,0 +1,410 @@
+/*
+ * imc_send.c - walks the records of a reply and sends MESSAGEs through tm
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/dprint.h"
+#include "core/error.h"
+#include "core/mem/shm_mem.h"
+#include "modules/tm/dlg.h"
+#include "modules/tm/t_hooks.h"
+#include "modules/tm/uac.h"
+
+#include "imc_mod.h"
+
+#define IMC_HDR_SUPPORTED "Supported: kamailio/imc\r\n"
+#define IMC_HDR_CTYPE "Content-Type: "
+#define IMC_HDR_REPLYTO "\r\nIn-Reply-To: "
+#define IMC_HDR_END "\r\n"
+
+/* The longest header part of a MESSAGE. The In-Reply-To is left out of one
+ * that would be longer, as the stock module does. */
+#define IMC_HDRS_MAX 8192
+
+/* How many MESSAGEs of the queue go out between two looks at shared memory. */
+#define IMC_SHM_CHECK 8
+
+/* How deep replies nest: the reply to a request, the answer to an event of
+ * it, the answer to an event of that, and one more for tm's callbacks. */
+#define IMC_DEPTH_MAX 4
+
+static int imc_depth = 0; /* how many replies are being walked */
+
+static char imc_hdrs_buf[IMC_HDRS_MAX];
+static int imc_hdrs_fixed = 0; /* length of what never changes, at the start */
+
+static str imc_method = str_init("MESSAGE");
+
+/* What the callback of an invitation needs, in shared memory: tm may call it
+ * in any process. */
+typedef struct imc_invitation
+{
+	str room;
+	str user;
+	str inviter;
+	str call_id;
+	char text[];
+} imc_invitation_t;
+
+static char *imc_append(char *p, const char *s, size_t len)
+{
+	memcpy(p, s, len);
+	return p + len;
+}
+
+/* Appends a value that came from a request. A control character, be it of a
+ * folded header, becomes a space: it must not end the header. */
+static char *imc_append_value(char *p, const str *s)
+{
+	int i;
+
+	for(i = 0; i < s->len; i++) {
+		unsigned char c = (unsigned char)s->s[i];
+		*p++ = (c < 0x20 && c != '\t') || c == 0x7f ? ' ' : (char)c;
+	}
+	return p;
+}
+
+int imc_send_init(void)
+{
+	const str *extra = &imc_params.extra_hdrs;
+	char *p = imc_hdrs_buf;
+
+	p = imc_append(p, IMC_HDR_SUPPORTED, sizeof(IMC_HDR_SUPPORTED) - 1);
+	if(extra->s != NULL)
+		p = imc_append(p, extra->s, extra->len);
+	imc_hdrs_fixed = (int)(p - imc_hdrs_buf);
+	return 0;
+}
+
+/* Builds the headers of a MESSAGE. The result is valid until the next call.
+ * Returns -1 if even the Content-Type does not fit. */
+static int imc_build_headers(const imc_message_t *m, str *hdrs)
+{
+	size_t left = sizeof(imc_hdrs_buf) - imc_hdrs_fixed
+				  - sizeof(IMC_HDR_CTYPE) - sizeof(IMC_HDR_END);
+	char *p = imc_hdrs_buf + imc_hdrs_fixed;
+
+	if((size_t)m->content_type.len > left)
+		return -1;
+	left -= m->content_type.len;
+	p = imc_append(p, IMC_HDR_CTYPE, sizeof(IMC_HDR_CTYPE) - 1);
+	p = imc_append_value(p, &m->content_type);
+	if(m->call_id.len > 0
+			&& m->call_id.len + sizeof(IMC_HDR_REPLYTO) <= left) {
+		p = imc_append(p, IMC_HDR_REPLYTO, sizeof(IMC_HDR_REPLYTO) - 1);
+		p = imc_append_value(p, &m->call_id);
+	}
+	p = imc_append(p, IMC_HDR_END, sizeof(IMC_HDR_END) - 1);
+	hdrs->s = imc_hdrs_buf;
+	hdrs->len = (int)(p - imc_hdrs_buf);
+	return 0;
+}
+
+static char *imc_store(char *p, str *dst, const str *src)
+{
+	dst->s = p;
+	dst->len = src->len;
+	return imc_append(p, src->s, src->len);
+}
+
+static imc_invitation_t *imc_new_invitation(
+		const imc_message_t *m, const str *user)
+{
+	imc_invitation_t *inv;
+	char *p;
+
+	inv = shm_malloc(sizeof(*inv) + m->from.len + user->len + m->inviter.len
+					 + m->call_id.len);
+	if(inv == NULL) {
+		SHM_MEM_ERROR;
+		return NULL;
+	}
+	p = imc_store(inv->text, &inv->room, &m->from);
+	p = imc_store(p, &inv->user, user);
+	p = imc_store(p, &inv->inviter, &m->inviter);
+	imc_store(p, &inv->call_id, &m->call_id);
+	return inv;
+}
+
+static int imc_report_invitation(
+		const imc_engine_t *engine, const imc_invitation_t *inv, int code);
+
+/* tm's final result of an invitation (TMCB_LOCAL_COMPLETED, once). */
+static void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
+{
+	imc_invitation_t *inv = (imc_invitation_t *)*ps->param;
+	const imc_engine_t *engine;
+
+	(void)t;
+	(void)type;
+	*ps->param = NULL;
+	if(inv == NULL)
+		return;
+	if(ps->code >= 300) {
+		LM_INFO("invitation of %.*s to %.*s failed with %d\n",
+				STR_FMT(&inv->user), STR_FMT(&inv->room), ps->code);
+		imc_counter_add(IMC_C_UNDELIVERED, 1);
+		engine = imc_worker();
+		if(engine != NULL)
+			imc_report_invitation(engine, inv, ps->code);
+	}
+	shm_free(inv);
+}
+
+/* tm's final result of any other MESSAGE. */
+static void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
+{
+	(void)t;
+	(void)type;
+	if(ps->code >= 300)
+		imc_counter_add(IMC_C_UNDELIVERED, 1);
+}
+
+/* Hands one MESSAGE to tm. The dialog lives on the stack: t_request() would
+ * allocate one in shared memory for each. Returns tm's code: positive, 0 if a
+ * tm:local-request route dropped it, E_OUT_OF_MEM, or another negative one. */
+static int imc_send_one(const imc_message_t *m, str *to, str *hdrs, str *body,
+		imc_invitation_t *inv)
+{
+	dlg_t dlg;
+	uac_req_t req;
+
+	memset(&dlg, 0, sizeof(dlg));
+	dlg.loc_uri = m->from;
+	dlg.rem_uri = *to;
+	if(imc_params.outbound_proxy.s != NULL)
+		dlg.dst_uri = imc_params.outbound_proxy;
+	imc_tmb.generate_callid(&dlg.id.call_id);
+	imc_tmb.generate_fromtag(&dlg.id.loc_tag, &dlg.id.call_id, NULL);
+	set_uac_req(&req, &imc_method, hdrs, body, &dlg, TMCB_LOCAL_COMPLETED,
+			inv != NULL ? imc_invitation_cb : imc_delivery_cb, inv);
+	return imc_tmb.t_uac(&req);
+}
+
+/* Invites one user. Returns as imc_send_one(). */
+static int imc_send_invitation(
+		const imc_message_t *m, str *to, str *hdrs, str *body)
+{
+	imc_invitation_t *inv = imc_new_invitation(m, to);
+	int ret;
+
+	if(inv == NULL)
+		return E_OUT_OF_MEM;
+	ret = imc_send_one(m, to, hdrs, body, inv);
+	if(ret <= 0) /* tm did not take the callback */
+		shm_free(inv);
+	return ret;
+}
+
+/* What became of the recipients of a MESSAGE record. */
+typedef struct imc_sent
+{
+	uint32_t tried; /* recipients that are done with: sent or refused */
+	int no_memory;	/* the next one could not be sent for want of memory */
+	int refused;	/* tm refused at least one for another reason */
+} imc_sent_t;
+
+static int imc_shm_is_short(void)
+{
+	/* the allocators' figure underflows when memory is exhausted */
+	long left = (long)shm_available();
+
+	return left < (long)(shm_mem_size / 100 * imc_params.shm_reserve);
+}
+
+/* Sends a MESSAGE record to its recipients, in order, until tm has no memory
+ * or, with paced set, until shared memory is under its reserve. */
+static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
+{
+	imc_sent_t sent = {0, 0, 0};
+	imc_reader_t to = m->to;
+	str hdrs, uri, body = m->body;
+	uint32_t ok = 0;
+	int ret;
+
+	if(imc_build_headers(m, &hdrs) < 0) {
+		LM_ERR("MESSAGE of %.*s: headers too long\n", STR_FMT(&m->room));
+		imc_counter_add(IMC_C_SEND_FAILED, m->n_to);
+		sent.tried = m->n_to;
+		sent.refused = 1;
+		return sent;
+	}
+	for(; sent.tried < m->n_to && !to.bad; sent.tried++) {
+		if(paced && sent.tried % IMC_SHM_CHECK == 0 && imc_shm_is_short()) {
+			sent.no_memory = 1;
+			break;
+		}
+		uri = imc_read_str(&to);
+		if(m->flags & IMC_MSG_INVITATION)
+			ret = imc_send_invitation(m, &uri, &hdrs, &body);
+		else
+			ret = imc_send_one(m, &uri, &hdrs, &body, NULL);
+		if(ret == E_OUT_OF_MEM) {
+			sent.no_memory = 1;
+			break;
+		}
+		if(ret >= 0) {
+			ok++;
+		} else {
+			sent.refused = 1;
+			imc_counter_add(IMC_C_SEND_FAILED, 1);
+			LM_WARN("room %.*s: no MESSAGE could be sent to %.*s (%d)\n",
+					STR_FMT(&m->room), STR_FMT(&uri), ret);
+		}
+	}
+	imc_counter_add(IMC_C_SENT, ok);
+	return sent;
+}
+
+/* Hands an event to the engine and does what it answers. Returns the code of
+ * the answer, 0 if there is none. */
+static int imc_report(const imc_engine_t *engine, const imc_event_t *ev)
+{
+	imc_reply_t *answer = imc_reply_buf();
+
+	if(answer == NULL) {
+		LM_BUG("event %d while events of events are reported\n", ev->kind);
+		return 0;
+	}
+	engine->event(ev, answer);
+	imc_run_reply(engine, answer);
+	return answer->code;
+}
+
+static int imc_report_sent(const imc_engine_t *engine, const imc_message_t *m,
+		const imc_sent_t *sent)
+{
+	imc_event_t ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.kind = sent->no_memory ? IMC_EV_UNSENT : IMC_EV_SENT;
+	ev.first = sent->tried;
+	ev.message = imc_slice(&m->raw);
+	return imc_report(engine, &ev);
+}
+
+static int imc_report_invitation(
+		const imc_engine_t *engine, const imc_invitation_t *inv, int code)
+{
+	imc_event_t ev;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.kind = IMC_EV_INVITATION_FAILED;
+	ev.code = code;
+	ev.room = imc_slice(&inv->room);
+	ev.user = imc_slice(&inv->user);
+	ev.inviter = imc_slice(&inv->inviter);
+	ev.call_id = imc_slice(&inv->call_id);
+	return imc_report(engine, &ev);
+}
+
+/* Sends a MESSAGE record and reports what became of it: always if it came
+ * from the queue (it has an id), otherwise if something is left. */
+static void imc_send_message(
+		const imc_engine_t *engine, const imc_record_t *rec, imc_ran_t *ran)
+{
+	imc_invitation_t inv;
+	imc_message_t m;
+	imc_reader_t to;
+	imc_sent_t sent;
+	int code = 0;
+
+	if(imc_read_message(rec, &m) < 0) {
+		LM_BUG("MESSAGE record of %d bytes is cut\n", rec->raw.len);
+		return;
+	}
+	sent = imc_send_all(&m, m.id != 0);
+	if(m.id != 0 || sent.no_memory)
+		code = imc_report_sent(engine, &m, &sent);
+	if(sent.refused && (m.flags & IMC_MSG_INVITATION)) {
+		to = m.to;
+		inv.room = m.from;
+		inv.user = imc_read_str(&to);
+		inv.inviter = m.inviter;
+		inv.call_id = m.call_id;
+		code = imc_report_invitation(engine, &inv, 0);
+	}
+	if(code < 0)
+		ran->code = code;
+	if(sent.no_memory)
+		ran->no_memory = 1;
+}
+
+void imc_log_record(const imc_record_t *rec)
+{
+	imc_reader_t r = rec->payload;
+	int level = (int)imc_read_u8(&r);
+	str text = imc_read_str(&r);
+
+	switch(level) {
+		case IMC_LOG_ERR:
+			LM_ERR("%.*s\n", STR_FMT(&text));
+			break;
+		case IMC_LOG_WARN:
+			LM_WARN("%.*s\n", STR_FMT(&text));
+			break;
+		case IMC_LOG_NOTICE:
+			LM_NOTICE("%.*s\n", STR_FMT(&text));
+			break;
+		case IMC_LOG_INFO:
+			LM_INFO("%.*s\n", STR_FMT(&text));
+			break;
+		default:
+			LM_DBG("%.*s\n", STR_FMT(&text));
+	}
+}
+
+imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
+{
+	imc_ran_t ran = {0, 0};
+	imc_reader_t r;
+	imc_record_t rec;
+	int n;
+
+	imc_depth++;
+	do {
+		imc_reader_init(&r, reply->buf, reply->len);
+		while((n = imc_next_record(&r, &rec)) > 0) {
+			switch(rec.kind) {
+				case IMC_REC_MESSAGE:
+					imc_send_message(engine, &rec, &ran);
+					break;
+				case IMC_REC_READY:
+					imc_tell_ready();
+					break;
+				default:
+					imc_log_record(&rec);
+			}
+		}
+		if(n < 0)
+			LM_BUG("reply of %u bytes holds a cut record\n", reply->len);
+	} while(reply->more && engine->more(reply) == IMC_ENGINE_OK);
+	imc_depth--;
+	return ran;
+}
+
+/* Allocated with malloc(): pages that are never touched cost nothing, and the
+ * pool of private memory is the operator's to size. */
+imc_reply_t *imc_reply_buf(void)
+{
+	static imc_reply_t replies[IMC_DEPTH_MAX];
+	imc_reply_t *reply;
+
+	if(imc_depth >= IMC_DEPTH_MAX)
+		return NULL;
+	reply = &replies[imc_depth];
+	if(reply->buf == NULL) {
+		reply->buf = malloc(IMC_REPLY_MIN);
+		if(reply->buf == NULL) {
+			SYS_MEM_ERROR;
+			return NULL;
+		}
+		reply->cap = IMC_REPLY_MIN;
+	}
+	return reply;
+}
