@@ -71,7 +71,7 @@ enum imc_counter
 	IMC_C_REFUSED,	   /* texts and commands answered with a negative code */
 	IMC_C_SENT,		   /* MESSAGEs handed to tm */
 	IMC_C_QUEUED,	   /* gauge: MESSAGEs waiting in the paced sender */
-	IMC_C_RETRIED,	   /* MESSAGEs that tm had no memory for and that were queued again */
+	IMC_C_RETRIED,	   /* MESSAGEs queued again because tm had no memory */
 	IMC_C_DROPPED,	   /* MESSAGEs given up: queue full, or left at a stop */
 	IMC_C_SEND_FAILED, /* MESSAGEs that tm refused for another reason */
 	IMC_C_UNDELIVERED, /* MESSAGEs whose final response was >= 300 or none */
@@ -177,8 +177,8 @@ enum imc_event_kind
 typedef struct imc_event
 {
 	int32_t kind;
-	int32_t code;		 /* final response of an invitation */
-	uint32_t first;		 /* first recipient that was not sent to */
+	int32_t code;	/* final response of an invitation */
+	uint32_t first; /* first recipient that was not sent to */
 	uint32_t reserved;
 	imc_slice_t message; /* an IMC_REC_MESSAGE, from its length on */
 	imc_slice_t room;	 /* URI */

@@ -96,7 +96,8 @@ const imc_engine_t *imc_load(void)
 	for(i = 0; i < sizeof(imc_engine_syms) / sizeof(imc_engine_syms[0]); i++) {
 		*imc_engine_syms[i].slot = dlsym(lib, imc_engine_syms[i].name);
 		if(*imc_engine_syms[i].slot == NULL) {
-			LM_ERR("%s has no function %s: install imc.so and %s of one build\n",
+			LM_ERR("%s has no function %s: install imc.so and %s of one "
+				   "build\n",
 					imc_engine_path, imc_engine_syms[i].name, IMC_ENGINE_FILE);
 			return NULL;
 		}

@@ -12,7 +12,8 @@
 #include "imc_mod.h"
 
 /* The stock module's limit for extra_hdrs, its own Supported header included. */
-#define IMC_EXTRA_HDRS_MAX (1024 - (int)sizeof("Supported: kamailio/imc\r\n") + 1)
+#define IMC_EXTRA_HDRS_MAX \
+	(1024 - (int)sizeof("Supported: kamailio/imc\r\n") + 1)
 
 /* As in the stock module. Not the initial value of the parameter, so that it
  * shows whether it was set. */
@@ -145,7 +146,8 @@ int imc_params_check(void)
 	if(imc_params.db_url.s == NULL)
 		imc_params.db_url = imc_default_db_url;
 	else if(imc_params.db_mode == 0)
-		LM_NOTICE("db_url is set and db_mode is 0: rooms live in memory only and"
-				  " end with the server; db_mode 1 or 2 keeps them\n");
+		LM_NOTICE(
+				"db_url is set and db_mode is 0: rooms live in memory only and"
+				" end with the server; db_mode 1 or 2 keeps them\n");
 	return 0;
 }

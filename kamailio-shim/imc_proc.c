@@ -386,8 +386,7 @@ uint64_t imc_counter_sum(enum imc_counter c)
 	if(imc_shared == NULL)
 		return 0;
 	for(i = 0; i < imc_procs; i++)
-		sum += __atomic_load_n(
-				&imc_shared->counters[i][c], __ATOMIC_RELAXED);
+		sum += __atomic_load_n(&imc_shared->counters[i][c], __ATOMIC_RELAXED);
 	return sum;
 }
 

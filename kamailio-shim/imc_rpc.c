@@ -29,8 +29,8 @@ static void imc_list_room(imc_list_t *list, imc_reader_t *r)
 	if(list->rpc->add(list->ctx, "{", &row) < 0)
 		list->failed = 1;
 	else
-		list->rpc->struct_add(row, "SdS", "room", &uri, "members", members,
-				"owner", &owner);
+		list->rpc->struct_add(
+				row, "SdS", "room", &uri, "members", members, "owner", &owner);
 }
 
 static void imc_list_members_head(imc_list_t *list, imc_reader_t *r)

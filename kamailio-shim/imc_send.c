@@ -85,8 +85,8 @@ int imc_send_init(void)
  * Returns -1 if even the Content-Type does not fit. */
 static int imc_build_headers(const imc_message_t *m, str *hdrs)
 {
-	size_t left = sizeof(imc_hdrs_buf) - imc_hdrs_fixed
-				  - sizeof(IMC_HDR_CTYPE) - sizeof(IMC_HDR_END);
+	size_t left = sizeof(imc_hdrs_buf) - imc_hdrs_fixed - sizeof(IMC_HDR_CTYPE)
+				  - sizeof(IMC_HDR_END);
 	char *p = imc_hdrs_buf + imc_hdrs_fixed;
 
 	if((size_t)m->content_type.len > left)
@@ -94,8 +94,7 @@ static int imc_build_headers(const imc_message_t *m, str *hdrs)
 	left -= m->content_type.len;
 	p = imc_append(p, IMC_HDR_CTYPE, sizeof(IMC_HDR_CTYPE) - 1);
 	p = imc_append_value(p, &m->content_type);
-	if(m->call_id.len > 0
-			&& m->call_id.len + sizeof(IMC_HDR_REPLYTO) <= left) {
+	if(m->call_id.len > 0 && m->call_id.len + sizeof(IMC_HDR_REPLYTO) <= left) {
 		p = imc_append(p, IMC_HDR_REPLYTO, sizeof(IMC_HDR_REPLYTO) - 1);
 		p = imc_append_value(p, &m->call_id);
 	}

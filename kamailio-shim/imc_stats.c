@@ -10,9 +10,9 @@
 #include "imc_mod.h"
 
 /* A statistic that is the sum of a counter over all processes. */
-#define IMC_STAT(name, counter)                          \
-	static counter_val_t imc_stat_##name(void)           \
-	{                                                    \
+#define IMC_STAT(name, counter)                           \
+	static counter_val_t imc_stat_##name(void)            \
+	{                                                     \
 		return (counter_val_t)imc_counter_sum((counter)); \
 	}
 
@@ -28,8 +28,10 @@ IMC_STAT(dropped, IMC_C_DROPPED)
 IMC_STAT(send_failed, IMC_C_SEND_FAILED)
 IMC_STAT(undelivered, IMC_C_UNDELIVERED)
 
-#define IMC_STAT_ENTRY(name) \
-	{#name, STAT_IS_FUNC, (stat_var **)imc_stat_##name}
+#define IMC_STAT_ENTRY(name)                              \
+	{                                                     \
+#name, STAT_IS_FUNC, (stat_var **)imc_stat_##name \
+	}
 
 static stat_export_t imc_stats[] = {
 		IMC_STAT_ENTRY(active_rooms),
