@@ -1,0 +1,45 @@
+# Builds imc.so, the part that Kamailio loads, from kamailio-shim/*.c.
+#
+#   make -f mk/shim.mk KAMAILIO_SRC=<Kamailio's source> OUT=<imc.so> OBJ=<folder>
+#
+# Kamailio refuses a module whose version or compile flags differ from its
+# own, so both come from the config.mak that Kamailio's own "make cfg" leaves
+# in its source: C_DEFS, and CC_PMUTEX_OPTS with -DKSR_PTHREAD_MUTEX_SHARED.
+
+include $(KAMAILIO_SRC)/src/config.mak
+
+SOURCES := $(wildcard kamailio-shim/*.c)
+OBJECTS := $(SOURCES:kamailio-shim/%.c=$(OBJ)/%.o)
+
+# Kamailio's headers are system headers here, found as "../../core/..." from
+# the place of its own imc module: the warnings are about our files alone.
+# Three of -Wextra stay off, since Kamailio's interfaces ask for what they
+# warn of: callbacks with fixed signatures leave parameters unused, exported
+# functions are cast to cmd_function, and export tables end in rows of zeros.
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 \
+	-Wno-unused-parameter -Wno-cast-function-type -Wno-missing-field-initializers
+
+COMPILE = $(CC) -O2 -g -fPIC -pthread -fno-strict-aliasing -fstack-protector-strong \
+	$(WARNINGS) $(CC_PMUTEX_OPTS) $(C_DEFS) -DMOD_NAME='"imc"' -DMOD_NAMEID='imc' \
+	-isystem $(KAMAILIO_SRC)/src -isystem $(KAMAILIO_SRC)/src/modules/imc
+
+# The library for Go is opened with dlopen after fork, never linked.
+LINK = $(CC) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+
+.DEFAULT_GOAL := $(OUT)
+.PHONY: FORCE
+
+$(OUT): $(OBJECTS)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ -ldl
+
+$(OBJ)/%.o: kamailio-shim/%.c $(OBJ)/command
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# What was compiled with another command, or against another Kamailio, is
+# compiled again.
+$(OBJ)/command: FORCE
+	$(shell mkdir -p $(OBJ))$(file >$@.new,$(COMPILE))
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+
+-include $(OBJECTS:.o=.d)

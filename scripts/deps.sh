@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Installs what the project needs, from Debian's own repositories.
+#
+#   deps.sh build   what builds and runs the module (make, make demo, make run)
+#   deps.sh all     the same, and what make test and make lint need (make deps)
+#
+# Does nothing, and asks for no rights, when all of it is installed. Otherwise
+# it needs root or sudo. No service is started by it: while apt runs, a
+# policy-rc.d says no to every start, unless the machine has one of its own.
+set -euo pipefail
+
+build=(kamailio gcc libc6-dev make binutils dpkg-dev ca-certificates)
+test=(
+	kamailio-lua-modules   # KEMI from a script
+	kamailio-mysql-modules # the stock module, beside which ours is tested
+	mariadb-server
+	postgresql
+	clang-format
+	shellcheck
+)
+
+case ${1:-} in
+	build) want=("${build[@]}") ;;
+	all) want=("${build[@]}" "${test[@]}") ;;
+	*)
+		echo "usage: $0 build|all" >&2
+		exit 2
+		;;
+esac
+
+if ! command -v go >/dev/null; then
+	echo "Go is missing: the version that go.mod names, or a later one, has to be in PATH (https://go.dev/dl)" >&2
+	exit 1
+fi
+if ! command -v apt-get >/dev/null; then
+	echo "no apt-get here; install yourself: ${want[*]}" >&2
+	exit 1
+fi
+
+missing=()
+for package in "${want[@]}"; do
+	status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+root=()
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "these packages are missing, and there is neither root nor sudo to install them: ${missing[*]}" >&2
+		exit 1
+	fi
+	root=(sudo)
+fi
+
+echo "installing: ${missing[*]}"
+
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap '"${root[@]}" rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
+	"${root[@]}" chmod 755 $policy
+	echo "no service is started now; those of new packages (kamailio, mariadb, postgresql) start at the next boot: systemctl disable them if that is not wanted"
+fi
+
+"${root[@]}" apt-get update -q </dev/null
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Prints the path of Kamailio's source, ready to build a module against: with
+# the config.mak that Kamailio's "make cfg" leaves.
+#
+#   kamailio-source.sh DIR
+#
+# KAMAILIO_SRC names it, or else the Debian source package of the installed
+# Kamailio is unpacked into DIR/<version>. Nothing under /etc/apt or
+# /var/lib/apt is changed then: the machine's package sources are copied into
+# DIR, with deb turned into deb-src, and apt is told to work there. Needs no
+# root.
+set -euo pipefail
+
+dir=$(realpath -m "${1:?usage: $0 DIR}")
+
+# finish SOURCE: makes its config.mak, if need be, and prints its path.
+finish() {
+	if [ ! -f "$1/src/config.mak" ]; then
+		make -s -C "$1/src" cfg >&2 </dev/null
+	fi
+	echo "$1"
+}
+
+if [ -n "${KAMAILIO_SRC:-}" ]; then
+	if [ ! -f "$KAMAILIO_SRC/src/core/sr_module.h" ]; then
+		echo "KAMAILIO_SRC=$KAMAILIO_SRC is no Kamailio source: it has no src/core/sr_module.h" >&2
+		exit 1
+	fi
+	finish "$(realpath "$KAMAILIO_SRC")"
+	exit 0
+fi
+
+if ! installed=$(dpkg-query -W -f '${source:Package}=${source:Version}' kamailio 2>/dev/null); then
+	echo "no Kamailio package is installed: 'make deps' installs Debian's; for another Kamailio say KAMAILIO_SRC=<its source>" >&2
+	exit 1
+fi
+version=${installed#*=}
+source=$dir/$version
+if [ -f "$source/.unpacked" ]; then
+	finish "$source"
+	exit 0
+fi
+
+rm -rf "$source" "$dir/apt"
+mkdir -p "$dir/apt/sources" "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial"
+
+# Every entry of /etc/apt, in either format, as an entry for sources.
+shopt -s nullglob
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+	[ -f "$file" ] || continue
+	sed -nE 's/^[[:space:]]*deb[[:space:]]/deb-src /p' "$file" >"$dir/apt/sources/$(basename "$file" .list)-src.list"
+done
+for file in /etc/apt/sources.list.d/*.sources; do
+	sed -E 's/^Types:.*/Types: deb-src/I' "$file" >"$dir/apt/sources/$(basename "$file")"
+done
+
+apt=(apt-get -qq
+	-o "Dir::Etc::SourceList=/dev/null"
+	-o "Dir::Etc::SourceParts=$dir/apt/sources"
+	-o "Dir::State::Lists=$dir/apt/lists"
+	-o "Dir::Cache=$dir/apt/cache"
+	-o "Acquire::Languages=none")
+# As root, apt would hand the download to the user _apt, who may not reach DIR.
+[ "$(id -u)" -ne 0 ] || apt+=(-o "APT::Sandbox::User=root")
+
+echo "fetching the source of kamailio $version" >&2
+(
+	cd "$dir/apt"
+	# A repository without sources fails here without harm, as long as
+	# Kamailio's is among the others.
+	"${apt[@]}" update >&2 </dev/null || true
+	if ! "${apt[@]}" source --download-only "$installed" >&2 </dev/null; then
+		echo "no package source has $installed (${installed%%=*}'s source, version $version): say KAMAILIO_SRC=<directory with that version's source>" >&2
+		exit 1
+	fi
+	dpkg-source --no-check --no-copy -x ./*.dsc "$source" >apt.log
+)
+touch "$source/.unpacked"
+rm -rf "$dir/apt"
+finish "$source"

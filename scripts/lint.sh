@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The checks that need no time: formats, go vet, go.mod, shell scripts.
+set -euo pipefail
+shopt -s nullglob
+
+failed=0
+
+unformatted=$(gofmt -l cgo engine module tests)
+if [ -n "$unformatted" ]; then
+	echo "not formatted (make fmt): $unformatted" >&2
+	failed=1
+fi
+
+clang-format --dry-run -Werror kamailio-shim/*.[ch] || failed=1
+go vet ./... || failed=1
+go vet -tags imcdebug ./cgo ./module || failed=1
+go mod tidy -diff || failed=1
+shellcheck scripts/*.sh .ci/run || failed=1
+
+exit $failed

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs all tests; make test has built the modules before.
+#
+#   test.sh FUZZTIME
+#
+# In this order, the quick ones first: formats and go vet; the engine without
+# cgo; engine and module under the race detector; every fuzz target for
+# FUZZTIME; then everything that runs on a real Kamailio.
+set -euo pipefail
+
+fuzztime=${1:?usage: $0 FUZZTIME}
+
+step() { echo "== $*"; }
+
+step "formats, go vet, scripts"
+scripts/lint.sh
+
+step "engine without cgo"
+CGO_ENABLED=0 go test -count=1 ./engine/...
+
+step "engine and module under the race detector"
+go test -count=1 -race ./engine/... ./module/...
+
+step "fuzz targets, $fuzztime each"
+for folder in engine module cgo; do
+	grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' "$folder" || true
+done | while IFS=: read -r file func; do
+	target=${func#func }
+	go test -run='^$' -fuzz="^$target\$" -fuzztime="$fuzztime" "./$(dirname "$file")" </dev/null
+done
+
+step "end to end"
+go test -count=1 ./cgo/... ./tests/...
