@@ -1,0 +1,446 @@
+package engine
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrInvalidURI says that a string is no URI of a user or a room.
+var ErrInvalidURI = errors.New("invalid URI")
+
+// Longest user, host and room URI in bytes: the columns of the stock tables
+// are VARCHAR(64). They count characters; bytes are counted here because that
+// holds whatever the character set of the tables is.
+const (
+	maxPart    = 64
+	maxRoomURI = 64
+)
+
+const scheme = "sip:"
+
+// ParseURI takes user and host out of a URI as Kamailio's parse_uri does with
+// phone2tel at its default: sip, sips and tel, IPv6 hosts, ports, parameters
+// (also inside the user), headers and passwords. The user of a tel URI is its
+// number, its host is empty. A SIP URI without a user gives an empty User.
+//
+// What a SIP header could not hold without breaking out of its angle brackets
+// (control bytes, blanks, '<' and '>') is ErrInvalidURI, anywhere in the URI,
+// and so is '@' in a user and the scheme urn.
+func ParseURI(uri string) (Address, error) {
+	user, host, ok := splitURI(uri)
+	if !ok {
+		return Address{}, ErrInvalidURI
+	}
+	return Address{User: user, Host: host}, nil
+}
+
+// AppendKey appends the key of a URI to dst without allocating anything else.
+// The error is ErrInvalidURI.
+func AppendKey(dst []byte, uri string) ([]byte, error) {
+	user, host, ok := splitURI(uri)
+	if !ok {
+		return dst, ErrInvalidURI
+	}
+	dst = appendLower(dst, user)
+	dst = append(dst, '@')
+	return appendLower(dst, host), nil
+}
+
+// Key returns what identifies the user or the room.
+func (a Address) Key() Key { return Key(lowerASCII(a.User + "@" + a.Host)) }
+
+// URI returns the address as it is stored and sent: sip:user@host.
+func (a Address) URI() string { return scheme + a.User + "@" + a.Host }
+
+// complete reports whether the address has a user and a host: only such ones
+// can be rooms or members.
+func (a Address) complete() bool { return a.User != "" && a.Host != "" }
+
+// storable reports whether the address can be stored as a member.
+func (a Address) storable() bool {
+	return a.complete() && len(a.User) <= maxPart && len(a.Host) <= maxPart &&
+		utf8.ValidString(a.User) && utf8.ValidString(a.Host)
+}
+
+// storableRoom reports whether the address can be stored as a room.
+func (a Address) storableRoom() bool {
+	return a.storable() && len(scheme)+len(a.User)+1+len(a.Host) <= maxRoomURI
+}
+
+// sendable reports whether a stored address can be put into a SIP header. Rows
+// of a database may hold anything.
+func (a Address) sendable() bool {
+	if !a.complete() {
+		return false
+	}
+	for _, part := range [...]string{a.User, a.Host} {
+		for i := range len(part) {
+			if breaksHeader(part[i]) || part[i] == '@' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// breaksHeader reports whether a byte inside a URI could end the URI or the
+// header it stands in.
+func breaksHeader(c byte) bool { return c <= ' ' || c == 0x7f || c == '<' || c == '>' }
+
+// The states of splitURI, as parse_uri names them; all its states for single
+// parameters are one here.
+type uriState uint8
+
+const (
+	uriInit uriState = iota
+	uriUser
+	uriPassword // digits only so far: also a port
+	uriPasswordAlpha
+	uriHost
+	uriHostName
+	uriHost6
+	uriHost6End
+	uriPort
+	uriParam
+	uriHeaders
+)
+
+// uriScan is the state of one parse.
+type uriScan struct {
+	uri        string
+	state      uriState
+	start      int    // of the part that is being read
+	pass       int    // position of a ':' that may begin a password, or 0
+	port       int    // value of the port so far
+	userFound  bool   // the user is known, or it is known that there is none
+	badHeaders bool   // right only if this is still the user
+	user       string // valid when userFound
+	host       string
+	hostStart  int
+	portLen    int
+	params     string
+}
+
+// splitURI returns the user and the host inside uri, without copying.
+func splitURI(uri string) (user, host string, ok bool) {
+	s := uriScan{uri: uri}
+	tel := false
+	switch {
+	case len(uri) < 5:
+		return "", "", false
+	case hasPrefixFold(uri, "sip:"):
+		s.start = 4
+	case hasPrefixFold(uri, "sips:"):
+		s.start = 5
+	case hasPrefixFold(uri, "tel:"):
+		s.start = 4
+		tel = true
+	default:
+		return "", "", false
+	}
+	for p := s.start; p < len(uri); p++ {
+		if breaksHeader(uri[p]) || !s.step(p) {
+			return "", "", false
+		}
+	}
+	if !s.end() {
+		return "", "", false
+	}
+	if tel {
+		return s.host, "", !strings.Contains(s.host, "@")
+	}
+	if hasPhoneParam(s.params) {
+		s.user, _, _ = strings.Cut(s.user, ";")
+	}
+	if s.user == "" && s.host != "" && (s.host[0] == '@' || uri[s.hostStart-1] == '@') {
+		return "", "", false
+	}
+	return s.user, s.host, !strings.Contains(s.user, "@")
+}
+
+func (s *uriScan) step(p int) bool {
+	c := s.uri[p]
+	switch s.state {
+	case uriInit:
+		switch c {
+		case '[':
+			s.state = uriHost6
+		case ']', ':':
+			return false
+		default:
+			s.state = uriUser
+		}
+	case uriUser:
+		return s.inUser(p, c)
+	case uriPassword, uriPasswordAlpha:
+		return s.inPassword(p, c)
+	case uriHost:
+		switch {
+		case c == '[':
+			s.state = uriHost6
+		case isAlnum(c):
+			s.state = uriHostName
+		default:
+			return false
+		}
+	case uriHostName, uriHost6End:
+		return s.inHost(p, c)
+	case uriHost6:
+		switch c {
+		case ']':
+			s.state = uriHost6End
+		case '[', '&', '@', ';', '?':
+			return false
+		}
+	case uriPort:
+		return s.inPort(p, c)
+	case uriParam:
+		return s.inParam(p, c)
+	case uriHeaders:
+		return s.inHeaders(p, c)
+	}
+	return true
+}
+
+func (s *uriScan) inUser(p int, c byte) bool {
+	switch c {
+	case '@':
+		s.user, s.userFound = s.uri[s.start:p], true
+		s.next(uriHost, p)
+	case ':':
+		s.user = s.uri[s.start:p]
+		s.hostStart = s.start
+		s.next(uriPassword, p)
+	case ';', '?':
+		s.setHost(p)
+		s.afterHost(p, c)
+	case '[', ']':
+		return false
+	}
+	return true
+}
+
+// inPassword reads what follows "sip:name:", a password or the port of a URI
+// without a user.
+func (s *uriScan) inPassword(p int, c byte) bool {
+	switch {
+	case c == '@':
+		s.port = 0
+		s.userFound = true
+		s.next(uriHost, p)
+	case c == '[' || c == ']' || c == ':':
+		return false
+	case s.state == uriPasswordAlpha:
+		return c != ';' && c != '?'
+	case c == ';' || c == '?':
+		s.portLen = p - s.start
+		s.host, s.user, s.userFound = s.user, "", true
+		s.afterHost(p, c)
+	case isDigit(c):
+		return s.addDigit(c)
+	default:
+		s.port = 0
+		s.state = uriPasswordAlpha
+	}
+	return true
+}
+
+func (s *uriScan) inHost(p int, c byte) bool {
+	switch {
+	case c == ':':
+		s.setHost(p)
+		s.next(uriPort, p)
+	case c == ';' || c == '?':
+		s.setHost(p)
+		s.afterHost(p, c)
+	case s.state == uriHost6End:
+		return false
+	default:
+		return isAlnum(c) || c == '.' || c == '-'
+	}
+	return true
+}
+
+func (s *uriScan) inPort(p int, c byte) bool {
+	switch {
+	case c == ';' || c == '?':
+		s.portLen = p - s.start
+		s.afterHost(p, c)
+	case isDigit(c):
+		return s.addDigit(c)
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *uriScan) inParam(p int, c byte) bool {
+	switch c {
+	case '@':
+		return s.stillUser(p)
+	case ';':
+		s.noPassword()
+	case '?':
+		s.params = s.uri[s.start:p]
+		s.next(uriHeaders, p)
+		s.noPassword()
+	case ':':
+		s.maybePassword(p)
+	}
+	return true
+}
+
+func (s *uriScan) inHeaders(p int, c byte) bool {
+	switch c {
+	case '@':
+		return s.stillUser(p)
+	case ';':
+		if s.userFound || s.pass != 0 {
+			return false
+		}
+		s.badHeaders = true
+	case '?':
+		s.noPassword()
+	case ':':
+		s.maybePassword(p)
+	}
+	return true
+}
+
+// stillUser is called at an '@' after what looked like parameters or headers:
+// all so far was the user, and perhaps a password.
+func (s *uriScan) stillUser(p int) bool {
+	if s.userFound {
+		return false
+	}
+	end := p
+	if s.pass != 0 {
+		end = s.pass
+	}
+	s.user, s.userFound = s.uri[s.hostStart:end], true
+	s.host, s.params, s.portLen, s.badHeaders = "", "", 0, false
+	s.next(uriHost, p)
+	return true
+}
+
+// noPassword: a password cannot hold the byte just read, so there is no user.
+func (s *uriScan) noPassword() {
+	if s.pass != 0 {
+		s.userFound = true
+		s.pass = 0
+	}
+}
+
+func (s *uriScan) maybePassword(p int) {
+	switch {
+	case s.userFound:
+	case s.pass != 0:
+		s.noPassword()
+	default:
+		s.pass = p
+	}
+}
+
+func (s *uriScan) setHost(p int) { s.host, s.hostStart = s.uri[s.start:p], s.start }
+
+func (s *uriScan) next(state uriState, p int) { s.state, s.start = state, p+1 }
+
+// afterHost goes on at the ';' or '?' that ends a host or a port.
+func (s *uriScan) afterHost(p int, c byte) {
+	if c == ';' {
+		s.next(uriParam, p)
+	} else {
+		s.next(uriHeaders, p)
+	}
+}
+
+func (s *uriScan) addDigit(c byte) bool {
+	s.port = s.port*10 + int(c-'0')
+	return s.port <= 65535
+}
+
+func (s *uriScan) end() bool {
+	n := len(s.uri)
+	switch s.state {
+	case uriUser, uriHostName, uriHost6End:
+		s.setHost(n)
+	case uriPassword:
+		s.portLen = n - s.start
+		s.host, s.user = s.user, ""
+	case uriPort:
+		s.portLen = n - s.start
+	case uriParam:
+		s.params = s.uri[s.start:]
+	case uriHeaders:
+		if s.badHeaders {
+			return false
+		}
+	default:
+		return false
+	}
+	return s.portLen <= 5
+}
+
+// hasPhoneParam reports whether the last parameter "user" is "phone": then the
+// user is a telephone number, and what follows a ';' in it is no part of it.
+func hasPhoneParam(params string) bool {
+	phone := false
+	for params != "" {
+		var param string
+		param, params, _ = strings.Cut(params, ";")
+		if hasPrefixFold(param, "user=") && len(param) > len("user=") {
+			phone = param[len("user="):] == "phone"
+		}
+	}
+	return phone
+}
+
+// hasPrefixFold compares without case; prefix is in lower case.
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && equalFold(s[:len(prefix)], prefix)
+}
+
+// equalFold compares without case, ASCII only; lower is in lower case.
+func equalFold[S, L ~string | ~[]byte](s S, lower L) bool {
+	if len(s) != len(lower) {
+		return false
+	}
+	for i := range len(s) {
+		if toLower(s[i]) != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// lowerASCII returns s itself if it holds no capital letters.
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if toLower(s[i]) != s[i] {
+			return string(appendLower(make([]byte, 0, len(s)), s))
+		}
+	}
+	return s
+}
+
+func appendLower(dst []byte, s string) []byte {
+	for i := range len(s) {
+		dst = append(dst, toLower(s[i]))
+	}
+	return dst
+}
+
+func toLower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isAlnum(c byte) bool {
+	c = toLower(c)
+	return isDigit(c) || 'a' <= c && c <= 'z'
+}

@@ -1,0 +1,211 @@
+// Package engine is the conference itself: rooms, their members, and what a
+// MESSAGE to a room does. It knows nothing of Kamailio and sends nothing: its
+// answers are Outcomes.
+//
+// A command is a pure decision over the state of one room (decision.go,
+// membership.go), which Conference brings into force: in memory, with a commit
+// first (db_mode 1), or inside a transaction of the database (db_mode 2). A
+// text is decided by PlanText on a RoomView, in any process.
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Values of Settings.Mode, as of the parameter db_mode.
+const (
+	ModeMemory   = 0 // rooms live in memory only
+	ModeDurable  = 1 // rooms live in memory, every change is committed first
+	ModeDatabase = 2 // the database is the truth, shared with other nodes
+)
+
+// Settings of a Conference.
+type Settings struct {
+	CommandStart  byte // first byte of a command, '#' by default
+	CreateOnJoin  bool
+	CheckOnCreate bool
+	Mode          int
+	CacheTTL      time.Duration // db_mode 2: how old rows may be that another node may have changed
+	// Changed is called when a change of a room is in force, before the
+	// command that made it is answered. It may call any method that reads.
+	// nil: nothing is called.
+	Changed func(Key)
+	// Note gets log lines that belong to no request, such as the end of an
+	// outage of the database, from any goroutine. nil: they are dropped.
+	Note func(Note)
+}
+
+// Conference is all rooms. Its methods may be called from any goroutine.
+type Conference struct {
+	settings Settings
+	store    Store // nil in ModeMemory
+	start    string
+	help     string
+
+	turnstile turnstile
+
+	// mu guards what follows. Locks are taken in the order of the fields'
+	// declaration: turnstile.mu is a leaf, mu is taken before room.mu. None is
+	// held while the store or a callback is called.
+	mu      sync.RWMutex
+	rooms   map[Key]*room
+	order   []*room // in the order of their creation, nil where one is gone
+	members int     // of all rooms
+}
+
+// New makes a conference. store is nil in ModeMemory; its owner closes it.
+func New(s Settings, store Store) *Conference {
+	start := string([]byte{s.CommandStart})
+	return &Conference{
+		settings: s,
+		store:    store,
+		start:    start,
+		help:     helpText(start),
+		rooms:    make(map[Key]*room),
+	}
+}
+
+// Handle decides a MESSAGE and brings its consequences into force. It waits
+// for the store no longer than ctx allows. Whatever goes wrong is in the
+// outcome.
+func (c *Conference) Handle(ctx context.Context, r *Request) Outcome {
+	debugRequest(r)
+	from, fromErr := ParseURI(r.From)
+	to, toErr := ParseURI(r.RequestURI)
+	if fromErr != nil || toErr != nil || len(r.Body) == 0 {
+		return Outcome{Code: CodeMalformed, Notes: []Note{
+			notef(LevelInfo, "MESSAGE to %q from %q refused: %s", r.RequestURI, r.From, ErrMalformed),
+		}}
+	}
+	line, isCommand := commandLine(r, c.settings.CommandStart)
+	if !isCommand {
+		return c.text(ctx, r, from.Key(), to.Key())
+	}
+	cmd := &command{settings: &c.settings, start: c.start, req: r, from: from, to: to}
+	text, ok := parseCommand(line)
+	cmd.commandText = text
+	if !ok {
+		cmd.reason = ErrUnparsable
+		return c.refused(cmd, cmd.refuse("No command given (send '%shelp' for help)", c.start))
+	}
+	switch cmd.kind {
+	case cmdHelp:
+		return c.direct(cmd, c.help)
+	case cmdUnknown:
+		return c.unknown(cmd)
+	case cmdRooms:
+		return c.listRooms(ctx, cmd)
+	}
+	if err := cmd.understand(); err != nil {
+		return c.refused(cmd, err)
+	}
+	return c.execute(ctx, cmd)
+}
+
+func (c *Conference) unknown(cmd *command) Outcome {
+	body := prefix + "Invalid command '" + cmd.name + "' (send '" + c.start + "help' for help)"
+	if len(body) > maxNotice {
+		return c.refused(cmd, cmd.refuse("Invalid command (send '%shelp' for help)", c.start))
+	}
+	return c.direct(cmd, body)
+}
+
+// direct answers the sender from the Request-URI as it came.
+func (c *Conference) direct(cmd *command, bodies ...string) Outcome {
+	out := Outcome{Code: CodeOK}
+	for _, body := range bodies {
+		out.Messages = append(out.Messages, Message{
+			From: cmd.req.RequestURI, To: []string{cmd.req.From}, ContentType: textPlain,
+			Body: []byte(body), InReplyTo: headerValue(cmd.req.CallID),
+		})
+	}
+	return out
+}
+
+// refused answers the sender of a command that is refused.
+func (c *Conference) refused(cmd *command, err *refusal) Outcome {
+	out := c.direct(cmd, prefix+err.text)
+	out.Code = Code(err)
+	where := cmd.to
+	if cmd.room.complete() {
+		where = cmd.room
+	}
+	out.Notes = append(out.Notes, notef(LevelInfo, "room %s: %s%s of user %s refused: %s",
+		where.URI(), c.start, clip(cmd.name), cmd.from.URI(), err.text))
+	return out
+}
+
+// execute decides a command on its room and brings the decision into force.
+func (c *Conference) execute(ctx context.Context, cmd *command) Outcome {
+	key := cmd.room.Key()
+	release, err := c.turnstile.take(ctx, key)
+	if err != nil {
+		return c.refused(cmd, cmd.refuse("The room is busy, please try again later"))
+	}
+	defer release()
+	r := c.lookup(key)
+	d := cmd.decide(r)
+	if d.err != nil {
+		return c.refused(cmd, d.err)
+	}
+	before := d.recipients(toBefore, r)
+	r = c.apply(key, r, &d.change)
+	if !d.change.Empty() && c.settings.Changed != nil {
+		c.settings.Changed(key)
+	}
+	return c.answer(cmd, key, &d, before, d.recipients(toAfter, r))
+}
+
+// recipients returns the members that a notice of the decision goes to, nil if
+// there is none for this audience.
+func (d *decision) recipients(who audience, r *room) []string {
+	for i := range d.drafts {
+		if d.drafts[i].audience == who && r != nil {
+			return r.snapshot().Members
+		}
+	}
+	return nil
+}
+
+// answer makes MESSAGEs of what was decided.
+func (c *Conference) answer(cmd *command, key Key, d *decision, before, after []string) Outcome {
+	out := Outcome{Code: CodeOK}
+	callID := headerValue(cmd.req.CallID)
+	for i := range d.drafts {
+		t := &d.drafts[i]
+		m := Message{
+			Room: key, From: t.from, ContentType: textPlain,
+			Body: []byte(t.body), InReplyTo: callID, Inviter: t.inviter,
+		}
+		switch t.audience {
+		case toOne:
+			m.To = []string{t.to}
+		case toBefore:
+			m.To = before
+		case toAfter:
+			m.To = after
+		}
+		if len(m.To) > 0 {
+			out.Messages = append(out.Messages, m)
+		}
+	}
+	if d.log != "" {
+		level := LevelDebug
+		if d.change.Create || d.change.Destroy {
+			level = LevelInfo
+		}
+		out.Notes = append(out.Notes, notef(level, "room %s: %s", d.change.Room.URI(), d.log))
+	}
+	return out
+}
+
+func (c *Conference) text(_ context.Context, r *Request, from, to Key) Outcome {
+	room := c.lookup(to)
+	if room == nil {
+		return textOutcome(planText(nil, nil, -1, r), nil, r)
+	}
+	v, sender := room.locate(string(from))
+	return textOutcome(planText(nil, v, sender, r), v, r)
+}

@@ -1,0 +1,40 @@
+package engine
+
+import "context"
+
+// InvitationFailed withdraws an invitation whose MESSAGE did not arrive (final
+// response >= 300) and tells who invited. Nothing happens if the invitation
+// was answered or withdrawn meanwhile. room, invitee and inviter are URIs,
+// callID is that of the #invite. The code of the outcome is CodeOK, or
+// CodeInvite if the withdrawal could not be stored.
+func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, inviter, callID string) Outcome {
+	cmd := &command{
+		commandText: commandText{kind: cmdWithdraw, name: "invite", reason: ErrInvite},
+		settings:    &c.settings, start: c.start,
+		req: &Request{From: inviter, RequestURI: room, CallID: callID},
+	}
+	var errs [3]error
+	cmd.room, errs[0] = ParseURI(room)
+	cmd.user, errs[1] = ParseURI(invitee)
+	cmd.from, errs[2] = ParseURI(inviter)
+	cmd.to = cmd.room
+	for _, err := range errs {
+		if err != nil {
+			return Outcome{Code: CodeInvite, Notes: []Note{
+				notef(LevelWarning, "failed invitation of %q to room %q by %q: %v", invitee, room, inviter, err),
+			}}
+		}
+	}
+	return c.execute(ctx, cmd)
+}
+
+// decideWithdraw decides what becomes of an invitation that did not arrive.
+func (c *command) decideWithdraw(d *decision, r *room) {
+	m := r.find(string(c.user.Key()))
+	if m == nil || m.role&RoleInvited == 0 {
+		return
+	}
+	d.change.Delete = []Address{m.address()}
+	d.log = "invitation of " + m.uri + " failed and is withdrawn"
+	d.say(toOne, c.req.From, r.uri, noticeUnreachable(m.user()))
+}

@@ -1,0 +1,100 @@
+package engine
+
+// lookup returns the room with this key, nil if there is none.
+func (c *Conference) lookup(k Key) *room {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.rooms[k]
+}
+
+// apply brings a change of the room r into force and returns the room, nil if
+// it is destroyed. The caller has the room's turn.
+func (c *Conference) apply(k Key, r *room, change *Change) *room {
+	switch {
+	case change.Empty():
+		return r
+	case change.Destroy:
+		c.forget(k)
+		return nil
+	case r == nil:
+		r = newRoom(change.Room, change.Private)
+		r.apply(change)
+		c.install(k, r)
+		return r
+	}
+	count := len(r.members)
+	r.apply(change)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members += len(r.members) - count
+	return r
+}
+
+// install puts a room in the place of the one with its key, or at the end.
+func (c *Conference) install(k Key, r *room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.installLocked(k, r)
+}
+
+func (c *Conference) installLocked(k Key, r *room) {
+	if old := c.rooms[k]; old != nil {
+		c.members -= len(old.members)
+		r.at = old.at
+		c.order[r.at] = r
+	} else {
+		r.at = len(c.order)
+		c.order = append(c.order, r)
+	}
+	c.rooms[k] = r
+	c.members += len(r.members)
+}
+
+// forget removes the room with this key.
+func (c *Conference) forget(k Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetLocked(k)
+}
+
+func (c *Conference) forgetLocked(k Key) {
+	r := c.rooms[k]
+	if r == nil {
+		return
+	}
+	delete(c.rooms, k)
+	c.members -= len(r.members)
+	c.order[r.at] = nil
+	if len(c.order) < 64 || len(c.rooms) > len(c.order)/2 {
+		return
+	}
+	order := make([]*room, 0, len(c.rooms))
+	for _, r := range c.order {
+		if r != nil {
+			r.at = len(order)
+			order = append(order, r)
+		}
+	}
+	c.order = order
+}
+
+// all returns the rooms in the order of their creation.
+func (c *Conference) all() []*room {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	rooms := make([]*room, 0, len(c.rooms))
+	for _, r := range c.order {
+		if r != nil {
+			rooms = append(rooms, r)
+		}
+	}
+	return rooms
+}
+
+// Counts returns how many rooms and how many members, the invited ones
+// included, there are.
+func (c *Conference) Counts() (rooms, members int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.rooms), c.members
+}
