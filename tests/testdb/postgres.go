@@ -1,0 +1,189 @@
+package testdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/lib/pq"
+)
+
+// postgresPrograms is where Debian installs the server programs.
+const postgresPrograms = "/usr/lib/postgresql/*/bin"
+
+// PostgreSQL is a private PostgreSQL server. Its methods are not safe for
+// concurrent use, but the databases it serves are.
+type PostgreSQL struct {
+	Dir  string // temporary folder with data, socket and log
+	Port int    // on 127.0.0.1; the socket is Dir/.s.PGSQL.Port
+
+	cred *syscall.Credential
+	proc *process
+	log  *os.File
+}
+
+// NewPostgreSQL installs a fresh server and starts it. The caller ends it
+// with Close.
+func NewPostgreSQL() (*PostgreSQL, error) {
+	p := &PostgreSQL{}
+	if err := p.install(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	if err := p.Start(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	err := p.Exec("postgres", fmt.Sprintf("CREATE USER %s SUPERUSER PASSWORD '%s'", User, Password))
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// StartPostgreSQL is NewPostgreSQL for one test, which ends the server.
+func StartPostgreSQL(tb testing.TB) *PostgreSQL {
+	tb.Helper()
+	p, err := NewPostgreSQL()
+	if err != nil {
+		tb.Fatalf("PostgreSQL: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Errorf("PostgreSQL: %v", err)
+		}
+	})
+	return p
+}
+
+func (p *PostgreSQL) install() error {
+	var err error
+	if p.cred, err = serverUser("postgres"); err != nil {
+		return err
+	}
+	if p.Dir, err = serverDir(p.cred, "imcpg"); err != nil {
+		return err
+	}
+	if p.log, err = os.Create(filepath.Join(p.Dir, "log")); err != nil {
+		return err
+	}
+	initdb, err := program("initdb", postgresPrograms)
+	if err != nil {
+		return err
+	}
+	// Over TCP a password is asked for, on the socket it is not.
+	cmd := exec.Command(initdb, "--pgdata="+p.data(), "--username=postgres", "--encoding=UTF8",
+		"--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.cred}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (p *PostgreSQL) data() string { return filepath.Join(p.Dir, "data") }
+
+// Start starts the server, after NewPostgreSQL, Stop or Kill, on its port and
+// its socket, and returns when it answers.
+func (p *PostgreSQL) Start() error {
+	server, err := program("postgres", postgresPrograms)
+	if err != nil {
+		return err
+	}
+	first := p.Port == 0
+	for attempt := 0; ; attempt++ {
+		if first {
+			if p.Port, err = freePort(); err != nil {
+				return err
+			}
+		}
+		p.proc, err = launch(p.cred, p.log, server, "-D", p.data(), "-h", "127.0.0.1",
+			"-p", strconv.Itoa(p.Port), "-k", p.Dir, "-c", "shared_buffers=32MB")
+		if err != nil {
+			return err
+		}
+		db := p.rootDB("postgres")
+		err = p.proc.poll(db.PingContext)
+		if err = errors.Join(err, db.Close()); err == nil {
+			return nil
+		}
+		_ = p.proc.signal(syscall.SIGQUIT, stopTimeout)
+		// Another program may have taken a free port meanwhile.
+		if !first || attempt == 2 {
+			text, _ := os.ReadFile(p.log.Name())
+			return fmt.Errorf("postgres: %w\n%s", err, text)
+		}
+	}
+}
+
+// Kill ends the server without a checkpoint, as a crash does (SIGQUIT, which
+// makes it end all its own processes at once). Start brings it back.
+func (p *PostgreSQL) Kill() error { return p.proc.signal(syscall.SIGQUIT, stopTimeout) }
+
+// Stop ends the server in order. Start brings it back with its data.
+func (p *PostgreSQL) Stop() error { return p.proc.signal(syscall.SIGINT, stopTimeout) }
+
+// Close ends the server, if it runs, and removes its folder.
+func (p *PostgreSQL) Close() error {
+	var err error
+	if p.proc != nil && !p.proc.ended() {
+		err = p.proc.signal(syscall.SIGQUIT, stopTimeout)
+	}
+	if p.log != nil {
+		err = errors.Join(err, p.log.Close())
+	}
+	if p.Dir != "" {
+		err = errors.Join(err, os.RemoveAll(p.Dir))
+	}
+	return err
+}
+
+// URL is the db_url of a database of this server, over TCP.
+func (p *PostgreSQL) URL(database string) string {
+	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s", User, Password, p.Port, database)
+}
+
+// Exec executes statements in a database as the server's superuser.
+func (p *PostgreSQL) Exec(database string, statements ...string) (err error) {
+	db := p.rootDB(database)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			return fmt.Errorf("%w in: %s", err, s)
+		}
+	}
+	return nil
+}
+
+// CreateDatabase makes an empty database, dropping an older one, and executes
+// the files in it.
+func (p *PostgreSQL) CreateDatabase(name string, files ...string) (err error) {
+	err = p.Exec("postgres", `DROP DATABASE IF EXISTS "`+name+`" WITH (FORCE)`,
+		`CREATE DATABASE "`+name+`" TEMPLATE template0`)
+	if err != nil {
+		return err
+	}
+	db := p.rootDB(name)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return runFiles(context.Background(), db, files...)
+}
+
+// Open returns a pool of superuser connections to a database, which the
+// caller closes.
+func (p *PostgreSQL) Open(database string) *sql.DB { return p.rootDB(database) }
+
+func (p *PostgreSQL) rootDB(database string) *sql.DB {
+	connector, err := pq.NewConnectorConfig(pq.Config{
+		Host: p.Dir, Port: uint16(p.Port), User: "postgres", Database: database, SSLMode: pq.SSLModeDisable,
+	})
+	if err != nil {
+		panic(err) // the configuration above is constant
+	}
+	return sql.OpenDB(connector)
+}
