@@ -41,7 +41,7 @@ deps:
 ## build: build/modules/imc.so and build/modules/imc_engine.so (the default)
 build: tools $(B)/kamailio-source
 	@$(MAKE) --no-print-directory -f mk/shim.mk \
-		KAMAILIO_SRC="$$(cat $<)" OUT=$(B)/modules/imc.so OBJ=$(B)/obj
+		KAMAILIO_SRC="$$(cat $(B)/kamailio-source)" OUT=$(B)/modules/imc.so OBJ=$(B)/obj
 	@mkdir -p $(B)/modules
 	$(GO_LIBRARY) -ldflags '-s -w' -o $(B)/modules/imc_engine.so ./cgo
 	@rm -f $(B)/modules/imc_engine.h

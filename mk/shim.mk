@@ -11,17 +11,16 @@ include $(KAMAILIO_SRC)/src/config.mak
 SOURCES := $(wildcard kamailio-shim/*.c)
 OBJECTS := $(SOURCES:kamailio-shim/%.c=$(OBJ)/%.o)
 
-# Kamailio's headers are system headers here, found as "../../core/..." from
-# the place of its own imc module: the warnings are about our files alone.
-# Three of -Wextra stay off, since Kamailio's interfaces ask for what they
-# warn of: callbacks with fixed signatures leave parameters unused, exported
+# Kamailio's headers are system headers here, so that the warnings are about
+# our files alone. Three of -Wextra stay off, since Kamailio's interfaces ask
+# for what they warn of: callbacks with fixed signatures leave parameters unused, exported
 # functions are cast to cmd_function, and export tables end in rows of zeros.
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 \
 	-Wno-unused-parameter -Wno-cast-function-type -Wno-missing-field-initializers
 
 COMPILE = $(CC) -O2 -g -fPIC -pthread -fno-strict-aliasing -fstack-protector-strong \
 	$(WARNINGS) $(CC_PMUTEX_OPTS) $(C_DEFS) -DMOD_NAME='"imc"' -DMOD_NAMEID='imc' \
-	-isystem $(KAMAILIO_SRC)/src -isystem $(KAMAILIO_SRC)/src/modules/imc
+	-isystem $(KAMAILIO_SRC)/src
 
 # The library for Go is opened with dlopen after fork, never linked.
 LINK = $(CC) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
