@@ -1,0 +1,419 @@
+package conversation
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kamailio-imc/tests/sipua"
+)
+
+// File is one conversation.
+type File struct {
+	Path     string
+	Summary  string
+	Config   string
+	Domain   string // "" or "loopback"
+	Database bool
+	Params   map[string]any
+	Headers  []sipua.Header // that every MESSAGE carries
+	OnlyOurs bool
+	Reason   string
+	Steps    []*Step
+}
+
+// Kind is what a step does.
+type Kind int
+
+// The kinds of steps.
+const (
+	Send Kind = iota
+	Answers
+	RPC
+	Statistic
+	Active
+	Member
+	Rows
+)
+
+// Step is one step of a conversation.
+type Step struct {
+	Line int
+	Kind Kind
+
+	// Send: names or URIs, as they were written
+	From, To string
+	FromHdr  string // "" is "<" + URI of From + ">"
+	Body     string
+	Headers  []sipua.Header
+	Without  []string // headers that are left out
+
+	Args      []string // of the other kinds
+	Unordered bool
+
+	Both        Outcome
+	Stock, Ours *Outcome // nil: Both
+	OnlyOurs    bool
+	Reason      string
+}
+
+// Outcome is what a step is to lead to.
+type Outcome struct {
+	RC         *int
+	Code       *int
+	Deliveries []*Delivery
+	Lines      []string // of RPC, Statistic and Rows
+}
+
+// Delivery is a MESSAGE that somebody receives.
+type Delivery struct {
+	From, To string
+	Body     string
+	Pattern  *regexp.Regexp // instead of Body
+	Headers  []sipua.Header // value "(none)": must not be there
+}
+
+// ParseFile reads a conversation.
+func ParseFile(path string) (*File, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, string(text))
+}
+
+// Parse reads a conversation. Its errors name the line.
+func Parse(path, text string) (*File, error) {
+	p := &parser{f: &File{Path: path, Config: "conversation", Params: map[string]any{}}}
+	for i, line := range strings.Split(text, "\n") {
+		p.line = i + 1
+		if err := p.take(line); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, p.line, err)
+		}
+	}
+	if err := p.finish(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p.f, nil
+}
+
+type parser struct {
+	f    *File
+	line int
+
+	step     *Step
+	section  *Outcome  // of stock: or ours:, nil outside
+	indent   int       // of the line that opened the section
+	delivery *Delivery // the last one, for + lines
+	text     *string   // the body that a line with a string alone goes on with
+}
+
+func (p *parser) take(line string) error {
+	trimmed := strings.TrimSpace(line)
+	if trimmed == "" || strings.HasPrefix(trimmed, "# ") || trimmed == "#" {
+		return nil
+	}
+	indent := len(line) - len(strings.TrimLeft(line, " \t"))
+	if indent > 0 {
+		if p.step == nil {
+			return errors.New("an indented line before the first step")
+		}
+		return p.detail(indent, trimmed)
+	}
+	if err := p.endStep(); err != nil {
+		return err
+	}
+	if p.step == nil {
+		if name, value, ok := strings.Cut(trimmed, ": "); ok && !strings.ContainsAny(name, " \"") {
+			return p.head(name, strings.TrimSpace(value))
+		}
+	}
+	return p.newStep(trimmed)
+}
+
+func (p *parser) head(name, value string) error {
+	f := p.f
+	switch name {
+	case "Summary":
+		f.Summary = value
+	case "Config":
+		f.Config = value
+	case "Reason":
+		f.Reason = value
+	case "Only":
+		if value != "ours" {
+			return fmt.Errorf("Only: %q, not ours", value)
+		}
+		f.OnlyOurs = true
+	case "Domain":
+		if value != "loopback" {
+			return fmt.Errorf("Domain: %q, not loopback", value)
+		}
+		f.Domain = value
+	case "Database":
+		f.Database = value == "yes"
+	case "Header":
+		h, err := parseHeader(value)
+		if err != nil {
+			return err
+		}
+		f.Headers = append(f.Headers, h)
+	case "Param":
+		param, v, _ := strings.Cut(value, " ")
+		if n, err := strconv.Atoi(v); err == nil {
+			f.Params[param] = n
+			return nil
+		}
+		s, err := strconv.Unquote(strings.TrimSpace(v))
+		if err != nil {
+			return fmt.Errorf("Param: %s is neither a number nor a string", v)
+		}
+		f.Params[param] = s
+	default:
+		return fmt.Errorf("unknown head %q", name)
+	}
+	return nil
+}
+
+func (p *parser) newStep(line string) error {
+	s := &Step{Line: p.line}
+	p.step, p.section, p.delivery, p.text = s, nil, nil, nil
+	p.f.Steps = append(p.f.Steps, s)
+	if from, rest, ok := strings.Cut(line, " -> "); ok {
+		s.Kind, s.From = Send, from
+		to, text, _ := strings.Cut(rest, " ")
+		s.To = to
+		p.text = &s.Body
+		if text == "" {
+			return nil
+		}
+		return p.addText(text)
+	}
+	words := strings.Fields(line)
+	switch {
+	case len(words) == 3 && words[1] == "answers":
+		s.Kind, s.Args = Answers, []string{words[0], words[2]}
+		if n, err := strconv.Atoi(words[2]); err != nil || n < 200 || n > 699 {
+			return fmt.Errorf("%q is no final response", words[2])
+		}
+	case len(words) == 3 && words[1] == "is" && words[2] == "silent":
+		s.Kind, s.Args = Answers, []string{words[0], "0"}
+	case words[0] == "rpc" && len(words) >= 2:
+		s.Kind, s.Args = RPC, words[1:]
+	case words[0] == "stat" && len(words) == 2:
+		s.Kind, s.Args = Statistic, words[1:]
+	case words[0] == "active" && len(words) == 2:
+		s.Kind, s.Args, s.OnlyOurs, s.Reason = Active, words[1:], true, ReasonScript
+	case words[0] == "member" && len(words) == 3:
+		s.Kind, s.Args, s.OnlyOurs, s.Reason = Member, words[1:], true, ReasonScript
+	case words[0] == "rows" && len(words) == 1:
+		s.Kind = Rows
+	default:
+		return fmt.Errorf("no step begins like %q", line)
+	}
+	return nil
+}
+
+func (p *parser) detail(indent int, line string) error {
+	s := p.step
+	if p.section != nil && indent <= p.indent {
+		p.section, p.delivery = nil, nil
+	}
+	out := p.section
+	if out == nil {
+		out = &s.Both
+	}
+	word, rest, _ := strings.Cut(line, " ")
+	rest = strings.TrimSpace(rest)
+	if word != "+" && !strings.HasPrefix(word, `"`) {
+		p.text = nil
+	}
+	switch {
+	case strings.HasPrefix(word, `"`):
+		return p.addText(line)
+	case word == "from":
+		s.FromHdr = rest
+	case word == "header":
+		h, err := parseHeader(rest)
+		if err != nil {
+			return err
+		}
+		s.Headers = append(s.Headers, h)
+	case word == "no":
+		s.Without = append(s.Without, rest)
+	case word == "rc" || word == "code":
+		return out.number(word, rest)
+	case word == "nobody":
+	case word == "|":
+		out.Lines = append(out.Lines, rest)
+	case word == "unordered":
+		s.Unordered = true
+	case word == "stock:" || word == "ours:":
+		o := &Outcome{}
+		p.section, p.indent, p.delivery = o, indent, nil
+		if word == "stock:" {
+			s.Stock = o
+		} else {
+			s.Ours = o
+		}
+	case word == "reason:":
+		s.Reason = rest
+	case word == "only":
+		if rest != "ours" {
+			return fmt.Errorf("only %q, not ours", rest)
+		}
+		s.OnlyOurs = true
+	case word == "+":
+		if p.delivery == nil {
+			return errors.New("a + line without a MESSAGE before it")
+		}
+		h, err := parseHeader(rest)
+		if err != nil {
+			return err
+		}
+		p.delivery.Headers = append(p.delivery.Headers, h)
+	case strings.Contains(line, " => "):
+		return p.addDelivery(out, line)
+	default:
+		return fmt.Errorf("cannot read %q", line)
+	}
+	return nil
+}
+
+func (o *Outcome) number(name, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return fmt.Errorf("%s %q is no number", name, value)
+	}
+	if name == "rc" {
+		o.RC = &n
+	} else {
+		o.Code = &n
+	}
+	return nil
+}
+
+func (p *parser) addDelivery(out *Outcome, line string) error {
+	from, rest, _ := strings.Cut(line, " => ")
+	to, text, ok := strings.Cut(rest, " ")
+	if !ok {
+		return errors.New("a MESSAGE without a body")
+	}
+	d := &Delivery{From: strings.TrimSpace(from), To: to}
+	out.Deliveries = append(out.Deliveries, d)
+	p.delivery = d
+	if expr, ok := strings.CutPrefix(text, "like "); ok {
+		s, err := strconv.Unquote(expr)
+		if err != nil {
+			return fmt.Errorf("%s is no string", expr)
+		}
+		d.Pattern, err = regexp.Compile(s)
+		return err
+	}
+	p.text = &d.Body
+	return p.addText(text)
+}
+
+// addText reads Go strings to the end of the line and adds them to the body
+// that is being read.
+func (p *parser) addText(line string) error {
+	if p.text == nil {
+		return errors.New("a string that belongs to nothing")
+	}
+	for line != "" {
+		q, err := strconv.QuotedPrefix(line)
+		if err != nil {
+			return fmt.Errorf("%s is no string", line)
+		}
+		s, err := strconv.Unquote(q)
+		if err != nil {
+			return fmt.Errorf("%s: %w", q, err)
+		}
+		line = strings.TrimSpace(line[len(q):])
+		if times, ok := strings.CutPrefix(line, "x"); ok {
+			digits := times[:len(times)-len(strings.TrimLeft(times, "0123456789"))]
+			n, err := strconv.Atoi(digits)
+			if err != nil {
+				return fmt.Errorf("%q: how many times?", line)
+			}
+			s = strings.Repeat(s, n)
+			line = strings.TrimSpace(times[len(digits):])
+		}
+		*p.text += s
+	}
+	return nil
+}
+
+func parseHeader(s string) (sipua.Header, error) {
+	name, value, ok := strings.Cut(s, ":")
+	if !ok || name == "" {
+		return sipua.Header{}, fmt.Errorf("%q is no header", s)
+	}
+	return sipua.Header{Name: name, Value: strings.TrimSpace(value)}, nil
+}
+
+// endStep checks the step that ends here.
+func (p *parser) endStep() error {
+	s := p.step
+	if s == nil {
+		return nil
+	}
+	if (s.Stock != nil || s.Ours != nil || s.OnlyOurs) && s.Reason == "" {
+		return fmt.Errorf("the step of line %d treats the modules differently and says no reason", s.Line)
+	}
+	if s.Stock == nil != (s.Ours == nil) {
+		return fmt.Errorf("the step of line %d says the outcome for one module only", s.Line)
+	}
+	return nil
+}
+
+func (p *parser) finish() error {
+	if err := p.endStep(); err != nil {
+		return err
+	}
+	f := p.f
+	if f.Summary == "" {
+		return errors.New("no Summary")
+	}
+	if len(f.Steps) == 0 {
+		return errors.New("no steps")
+	}
+	if f.OnlyOurs && f.Reason == "" {
+		return errors.New("Only: without a Reason")
+	}
+	if i := slices.IndexFunc(f.Steps, func(s *Step) bool { return s.Kind == Rows }); i >= 0 {
+		if i != len(f.Steps)-1 || !f.Database {
+			return errors.New("rows has to be the last step, and needs Database: yes")
+		}
+	}
+	return nil
+}
+
+// For gives the outcome for one module: the common lines, with those for this
+// module added; what the module's own lines say counts.
+func (s *Step) For(stock bool) Outcome {
+	o := s.Both
+	own := s.Ours
+	if stock {
+		own = s.Stock
+	}
+	if own == nil {
+		return o
+	}
+	if own.RC != nil {
+		o.RC = own.RC
+	}
+	if own.Code != nil {
+		o.Code = own.Code
+	}
+	o.Deliveries = slices.Concat(o.Deliveries, own.Deliveries)
+	o.Lines = slices.Concat(o.Lines, own.Lines)
+	return o
+}
+
+// Differs tells whether the two modules are to do different things.
+func (s *Step) Differs() bool { return s.Stock != nil || s.OnlyOurs }
