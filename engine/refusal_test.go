@@ -1,0 +1,26 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestRefusalCode(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		"":                 CodeMalformed,
+		"hello":            CodeText,
+		"#":                CodeUnparsable,
+		"# join":           CodeUnparsable,
+		"#CREATE room":     CodeCreate,
+		"#join":            CodeJoin,
+		"#add bob\r\nmore": CodeInvite,
+		"#exit":            CodeLeave,
+		"#rooms":           CodeList,
+		"#help":            CodeModify,
+		"#nonsense":        CodeUnknown,
+	} {
+		assert.Equal(t, want, RefusalCode(&Request{Body: []byte(body)}, '#'), "%q", body)
+	}
+}

@@ -1,0 +1,289 @@
+package module
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kamailio-imc/engine"
+)
+
+const (
+	// progressEvery is how often a long load reports to the log.
+	progressEvery = 3 * time.Second
+	// stopWait is how long requests may still run when the host ends.
+	stopWait = time.Second
+)
+
+var (
+	errStopping = errors.New("the engine is stopping")
+	errNotReady = errors.New("the engine has not loaded its rooms yet")
+)
+
+// Host owns the rooms: it serves the workers' requests, each socket with a
+// goroutine of its own, and keeps what its main thread is to do: MESSAGEs to
+// send and lines to log. Its methods are for the main thread, but for those
+// that serve requests.
+type Host struct {
+	settings *Settings
+	versions versions
+	counters counters
+	queue    *queue
+	notes    *notes
+	wake     chan struct{} // holds one token if there may be something for next
+
+	ctx      context.Context //nolint:containedctx // ends with stop, not with a call
+	cancel   context.CancelFunc
+	ready    chan struct{} // closed when the rooms are loaded
+	failed   chan struct{} // closed when the start failed
+	told     bool          // READY was handed out
+	requests sync.WaitGroup
+
+	conf  *engine.Conference // set before ready is closed
+	store engine.Store       // the same; nil in mode 0
+
+	mu    sync.Mutex
+	conns []*conn
+	ended atomic.Bool
+}
+
+// newHost starts the host: loading goes on in a goroutine, see next.
+func newHost(s *Settings) (*Host, error) {
+	h := &Host{
+		settings: s,
+		versions: s.Versions,
+		counters: s.Counters,
+		wake:     make(chan struct{}, 1),
+		ready:    make(chan struct{}),
+		failed:   make(chan struct{}),
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.notes = &notes{wake: h.awake}
+	h.queue = newQueue(s.QueueSize,
+		func(room string) { h.versions.bump(room) },
+		func(depth int) { h.counters.set(CounterQueued, depth) },
+		h.awake)
+	for _, fd := range s.HostFDs {
+		c, err := newConn(fd)
+		if err != nil {
+			h.cancel()
+			h.closeConns()
+			return nil, err
+		}
+		h.conns = append(h.conns, c)
+	}
+	go h.start()
+	return h, nil
+}
+
+// awake lets next look again.
+func (h *Host) awake() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// start opens the storage, loads the rooms and then serves.
+func (h *Host) start() {
+	defer func() {
+		if v := recover(); v != nil {
+			h.noteAll(panicNotes(v))
+			h.fail()
+		}
+	}()
+	if err := h.load(); err != nil {
+		h.notes.addf(engine.LevelError, "the engine cannot start: %v", err)
+		h.fail()
+		return
+	}
+	h.gauges()
+	close(h.ready)
+	h.awake()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.conns {
+		go h.serve(c)
+	}
+}
+
+func (h *Host) fail() {
+	close(h.failed)
+	h.awake()
+}
+
+func (h *Host) load() error {
+	s := h.settings
+	if s.Mode != 0 {
+		store, notes, err := s.Open(h.ctx, s)
+		h.noteAll(notes)
+		if err != nil {
+			return err
+		}
+		h.store = store
+	}
+	h.conf = engine.New(engine.Settings{
+		CommandStart:  s.CommandStart,
+		CreateOnJoin:  s.CreateOnJoin,
+		CheckOnCreate: s.CheckOnCreate,
+		Mode:          s.Mode,
+		CacheTTL:      s.CacheTTL,
+		Changed:       func(k engine.Key) { h.versions.bump(string(k)) },
+		Note:          func(n engine.Note) { h.notes.add(n.Level, n.Text) },
+	}, h.store)
+	began := time.Now()
+	last := began
+	err := h.conf.Load(h.ctx, func(rooms, members int) {
+		if time.Since(last) >= progressEvery {
+			last = time.Now()
+			h.notes.addf(engine.LevelNotice, "loading: %d rooms, %d members so far", rooms, members)
+		}
+	}, func(n engine.Note) { h.notes.add(n.Level, n.Text) })
+	if err != nil {
+		return err
+	}
+	if s.Mode == 1 {
+		rooms, members := h.conf.Counts()
+		h.notes.addf(engine.LevelNotice, "%d rooms with %d members loaded in %v",
+			rooms, members, time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}
+
+func (h *Host) noteAll(lines []engine.Note) {
+	for _, n := range lines {
+		h.notes.add(n.Level, n.Text)
+	}
+}
+
+// gauges writes how many rooms and members there are.
+func (h *Host) gauges() {
+	rooms, members := h.conf.Counts()
+	h.counters.set(CounterRooms, rooms)
+	h.counters.set(CounterMembers, members)
+}
+
+// next waits at most timeout for something to do on the main thread and
+// writes it to reply: log lines, READY once, and at most one MESSAGE record,
+// which is reported with EventSent or EventUnsent. StatusStart: the start
+// failed, the reason is in the reply.
+func (h *Host) next(timeout time.Duration, reply *Reply) Status {
+	var expired <-chan time.Time
+	if timeout > 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	for {
+		if status, something := h.poll(reply); something || timeout <= 0 {
+			return status
+		}
+		select {
+		case <-h.wake:
+		case <-expired:
+			timeout = 0
+		}
+	}
+}
+
+// poll writes what there is to do to reply, and reports whether there was
+// anything.
+func (h *Host) poll(reply *Reply) (_ Status, something bool) {
+	// A failed start says why before it closes failed.
+	failed := isClosed(h.failed)
+	something = h.notes.write(reply, RecordMax)
+	if failed {
+		return StatusStart, true
+	}
+	if !h.told && isClosed(h.ready) {
+		h.told = true
+		something = true
+		dst := reply.room(recordHead)
+		*dst = appendReady(*dst)
+	}
+	before := reply.Len()
+	buf, dropped := h.queue.take(reply.buf)
+	reply.buf = buf
+	if dropped > 0 {
+		h.counters.add(CounterDropped, dropped)
+		note(reply, engine.LevelError, fmt.Sprintf("%d MESSAGEs dropped: too long to be sent", dropped))
+	}
+	return StatusOK, something || dropped > 0 || reply.Len() > before
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// sent takes the main thread's report that a MESSAGE of the queue is sent.
+func (h *Host) sent(e *Event) Status {
+	id, ok := messageID(e.Message)
+	if !ok || !h.queue.sent(id) {
+		return StatusInvalid
+	}
+	return StatusOK
+}
+
+// unsent takes the main thread's report that a MESSAGE of the queue could not
+// be sent for want of memory.
+func (h *Host) unsent(e *Event, reply *Reply) Status {
+	id, ok := messageID(e.Message)
+	if !ok {
+		return StatusInvalid
+	}
+	retried, dropped, ok := h.queue.unsent(id, e.First, time.Now())
+	if !ok {
+		return StatusInvalid
+	}
+	if e.Code != 0 {
+		h.counters.add(CounterRetried, retried)
+	}
+	if dropped > 0 {
+		h.counters.add(CounterDropped, dropped)
+		note(reply, engine.LevelError, fmt.Sprintf(
+			"a MESSAGE dropped: no memory to send it for %v", giveUp))
+	}
+	return StatusOK
+}
+
+// stop ends the service: no more requests are taken, storage is closed. What
+// is queued can still be taken with next.
+func (h *Host) stop() Status {
+	if h.ended.Swap(true) {
+		return StatusOK
+	}
+	h.cancel()
+	h.closeConns()
+	done := make(chan struct{})
+	go func() {
+		h.requests.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(stopWait):
+		h.notes.add(engine.LevelWarning, "stopped while requests were running")
+	}
+	if isClosed(h.ready) && h.store != nil {
+		if err := h.store.Close(); err != nil {
+			h.notes.addf(engine.LevelError, "storage: %v", err)
+		}
+	}
+	return StatusOK
+}
+
+func (h *Host) closeConns() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.conns {
+		c.close()
+	}
+}

@@ -1,0 +1,294 @@
+package module
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"kamailio-imc/engine"
+)
+
+// answer is what the host sends back for one frame of a worker: frames of
+// records, each of about answerChunk bytes.
+type answer struct {
+	conn   *conn
+	id     uint32
+	code   int
+	status Status
+	buf    []byte
+	err    error // of the socket; nothing more is sent
+}
+
+const answerStart = frameHead + answerHead
+
+func newAnswer(c *conn, id uint32, buf []byte) *answer {
+	return &answer{conn: c, id: id, buf: append(buf[:0], make([]byte, answerStart)...)}
+}
+
+// room implements sink.
+func (a *answer) room(n int) *[]byte {
+	if len(a.buf) > answerStart && len(a.buf)+n > answerChunk {
+		a.send(0)
+	}
+	return &a.buf
+}
+
+// send sends what there is as a frame.
+func (a *answer) send(flags byte) {
+	h := beginFrame(a.buf[:0], frameAnswer, a.id)
+	h = append(h, flags)
+	h = appendU32(h, uint32(int32(a.code)))
+	appendU32(h, uint32(int32(a.status)))
+	if a.err == nil {
+		a.err = a.conn.write(endFrame(a.buf, 0))
+	}
+	a.buf = a.buf[:answerStart]
+}
+
+// serve answers a worker's frames until its socket is closed. The worker asks
+// one thing at a time, so its requests are handled one after the other, those
+// of different workers at the same time.
+func (h *Host) serve(c *conn) {
+	defer c.close()
+	var buf []byte
+	for {
+		kind, id, payload, err := c.read()
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
+				h.notes.addf(engine.LevelError, "connection to a worker: %v", err)
+			}
+			return
+		}
+		h.requests.Add(1)
+		a := newAnswer(c, id, buf)
+		h.serveFrame(kind, payload, a)
+		h.requests.Done()
+		if a.err != nil {
+			if !h.ended.Load() {
+				h.notes.addf(engine.LevelError, "answer to a worker: %v", a.err)
+			}
+			return
+		}
+		if buf = a.buf; cap(buf) > 2*answerChunk {
+			buf = nil
+		}
+	}
+}
+
+// serveFrame handles one frame and answers it, whatever happens.
+func (h *Host) serveFrame(kind byte, payload []byte, a *answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			a.status = StatusPanic
+			for _, n := range panicNotes(v) {
+				note(a, n.Level, n.Text)
+			}
+			a.send(answerLast)
+		}
+	}()
+	switch kind {
+	case frameRequest:
+		h.serveRequest(payload, a)
+	case frameQuery:
+		h.serveQuery(payload, a)
+	case frameUnsent:
+		head, to, ok := parseUnsent(payload)
+		if !ok {
+			a.status = StatusInvalid
+			break
+		}
+		a.code = h.again(&head, to, a)
+	case frameFailed:
+		e, ok := parseFailed(payload)
+		if !ok {
+			a.status = StatusInvalid
+			break
+		}
+		ctx, cancel := context.WithTimeout(h.ctx, h.settings.Timeout)
+		defer cancel()
+		a.code = h.invitationFailed(ctx, &e, a)
+	default:
+		a.status = StatusInvalid
+	}
+	if a.id != answered {
+		a.send(answerLast)
+	}
+}
+
+// answered is the id of an answer that was given by other means.
+const answered = 0
+
+// within returns a context that ends early enough for the answer to reach
+// the worker before its deadline. ok is false if there is no time left: the
+// worker has refused the request by now.
+func (h *Host) within(deadline uint64) (_ context.Context, _ context.CancelFunc, ok bool) {
+	left := until(deadline)
+	if left <= 0 {
+		return nil, nil, false
+	}
+	ctx, cancel := context.WithTimeout(h.ctx, left-min(left/5, time.Second))
+	return ctx, cancel, true
+}
+
+func (h *Host) serveRequest(payload []byte, a *answer) {
+	deadline, r, ok := parseRequest(payload)
+	if !ok {
+		a.status = StatusInvalid
+		return
+	}
+	command := engine.IsCommand(&r, h.settings.CommandStart)
+	a.code = engine.CodeText
+	if command {
+		a.code = engine.RefusalCode(&r, h.settings.CommandStart)
+	}
+	ctx, cancel, ok := h.within(deadline)
+	if !ok {
+		a.id = answered
+		return
+	}
+	defer cancel()
+	if !command && h.sendSnapshot(ctx, &r, a) {
+		a.id = answered
+		return
+	}
+	a.code = h.handle(ctx, &r, command, a)
+}
+
+// sendSnapshot answers a text with a snapshot of its room, for the worker to
+// handle it and those that follow. It reports false if the host has to handle
+// the text: there is no such room, the sender is no member, the room is large
+// or has MESSAGEs in the queue, or the database has to be asked each time.
+func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) bool {
+	if h.settings.Mode == 2 && h.settings.CacheTTL == 0 {
+		return false
+	}
+	address, err := engine.ParseURI(r.RequestURI)
+	if err != nil {
+		return false
+	}
+	key := address.Key()
+	// The version is read first: a change that comes after makes the snapshot
+	// out of date, whether it is in it or not.
+	version := h.versions.at(hash(string(key))).Load()
+	if h.queue.busy(key) {
+		return false
+	}
+	v, err := h.conf.View(ctx, key)
+	if err != nil || v == nil || len(v.Members) > min(h.settings.FanoutInline+1, maxSnapshotMembers) {
+		return false
+	}
+	var buf [256]byte
+	from, err := engine.AppendKey(buf[:0], r.From)
+	if err != nil || v.Index(from) < 0 {
+		return false
+	}
+	ttl := uint64(0)
+	if h.settings.Mode == 2 {
+		left := h.settings.CacheTTL - time.Since(v.ReadAt)
+		if left <= 0 {
+			return false
+		}
+		ttl = uint64(left)
+	}
+	frame := beginFrame(nil, frameSnapshot, a.id)
+	frame = appendSnapshot(frame, version, ttl, v)
+	if len(frame) > frameMax {
+		return false
+	}
+	a.err = a.conn.write(endFrame(frame, 0))
+	return true
+}
+
+// handle has the conference handle r and writes what comes of it to out. It
+// returns the code for the script.
+func (h *Host) handle(ctx context.Context, r *engine.Request, command bool, out sink) int {
+	o := h.conf.Handle(ctx, r)
+	for _, n := range o.Notes {
+		note(out, n.Level, n.Text)
+	}
+	if command {
+		h.sendAll(o.Messages, out)
+		h.gauges()
+		return o.Code
+	}
+	// All MESSAGEs of a text carry it to one part of the room's members each.
+	if h.dispatch(o.Messages, out) {
+		return o.Code
+	}
+	note(out, engine.LevelWarning, fmt.Sprintf("room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
+		clip(r.RequestURI), clip(r.From), h.queue.waiting()))
+	message(out, &engine.Message{
+		From:        r.RequestURI,
+		To:          []string{r.From},
+		ContentType: "text/plain",
+		Body:        []byte("*** The server is busy, your message was not delivered"),
+		InReplyTo:   o.Messages[0].InReplyTo,
+	})
+	return engine.CodeText
+}
+
+// sendAll dispatches notices, which are sent whether or not others are: what
+// does not fit into the queue is dropped.
+func (h *Host) sendAll(messages []engine.Message, out sink) {
+	for i := range messages {
+		if h.dispatch(messages[i:i+1], out) {
+			continue
+		}
+		n := len(messages[i].To)
+		h.counters.add(CounterDropped, n)
+		note(out, engine.LevelWarning, fmt.Sprintf("room %s: a notice to %d members dropped: the queue is full", messages[i].Room, n))
+	}
+}
+
+// dispatch gives MESSAGEs of one room to the queue if they have many
+// recipients or have to wait for what is in the queue already, otherwise to
+// out. It reports false if the queue is full: then none of them is taken.
+func (h *Host) dispatch(messages []engine.Message, out sink) bool {
+	if len(messages) == 0 {
+		return true
+	}
+	room := messages[0].Room
+	total := 0
+	for i := range messages {
+		total += len(messages[i].To)
+	}
+	if room != "" && (total > h.settings.FanoutInline || h.queue.busy(room)) {
+		batches := make([]batch, len(messages))
+		for i := range messages {
+			batches[i] = batch{head: headOf(&messages[i]), to: messages[i].To}
+		}
+		return h.queue.push(batches...)
+	}
+	for i := range messages {
+		if n := message(out, &messages[i]); n > 0 {
+			h.counters.add(CounterDropped, n)
+			note(out, engine.LevelError, fmt.Sprintf("room %s: %d MESSAGEs dropped: too long to be sent", room, n))
+		}
+	}
+	return true
+}
+
+// again queues a MESSAGE that a worker's tm had no memory for.
+func (h *Host) again(m *head, to []string, out sink) (code int) {
+	m.id = 0
+	if h.queue.push(batch{head: *m, to: to}) {
+		return engine.CodeOK
+	}
+	h.counters.add(CounterDropped, len(to))
+	note(out, engine.LevelWarning, fmt.Sprintf("room %s: %d MESSAGEs dropped: no memory and the queue is full", m.room, len(to)))
+	return engine.CodeText
+}
+
+// invitationFailed withdraws an invitation that did not reach the invitee.
+func (h *Host) invitationFailed(ctx context.Context, e *Event, out sink) (code int) {
+	o := h.conf.InvitationFailed(ctx, e.Room, e.User, e.Inviter, e.CallID)
+	for _, n := range o.Notes {
+		note(out, n.Level, n.Text)
+	}
+	h.sendAll(o.Messages, out)
+	h.gauges()
+	return o.Code
+}
