@@ -93,6 +93,8 @@ type Options struct {
 	// ReadyRPC is polled until it answers without a fault, after OPTIONS was
 	// answered; "" is imc.list_rooms, "-" polls nothing.
 	ReadyRPC string
+	// StartTimeout is how long the start may take; 0 means 20 s.
+	StartTimeout time.Duration
 	// Dir is the server's folder, kept by the caller from one start to the
 	// next (text tables live in it); "" is a new temporary one.
 	Dir string
@@ -364,7 +366,11 @@ func (s *Server) cleanup() {
 
 // awaitReady polls until OPTIONS is answered and RPC works.
 func (s *Server) awaitReady() error {
-	deadline := time.Now().Add(startTimeout)
+	timeout := s.opts.StartTimeout
+	if timeout == 0 {
+		timeout = startTimeout
+	}
+	deadline := time.Now().Add(timeout)
 	last := errors.New("no answer to OPTIONS")
 	ready := false
 	for time.Now().Before(deadline) {
@@ -391,7 +397,7 @@ func (s *Server) awaitReady() error {
 		}
 		time.Sleep(pollInterval)
 	}
-	return fmt.Errorf("not ready within %v: %w", startTimeout, last)
+	return fmt.Errorf("not ready within %v: %w", timeout, last)
 }
 
 // answersOptions sends one OPTIONS and waits a moment for any answer.
