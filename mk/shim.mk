@@ -30,10 +30,12 @@ LINK = $(CC) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 
 $(OUT): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ -ldl
+	@echo "linking $@"
+	@$(LINK) -o $@ $^ -ldl
 
 $(OBJ)/%.o: kamailio-shim/%.c $(OBJ)/command
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	@echo "compiling $<"
+	@$(COMPILE) -MMD -MP -c -o $@ $<
 
 # What was compiled with another command, or against another Kamailio, is
 # compiled again.

@@ -16,7 +16,9 @@ dir=$(realpath -m "${1:?usage: $0 DIR}")
 # finish SOURCE: makes its config.mak, if need be, and prints its path.
 finish() {
 	if [ ! -f "$1/src/config.mak" ]; then
-		make -s -C "$1/src" cfg >&2 </dev/null
+		# LIBSSL_SET_MUTEX_SHARED: distributions build Kamailio with libssl 1.1
+		# or later at hand; left alone, "make cfg" asks pkg-config on this machine.
+		make -s -C "$1/src" cfg LIBSSL_SET_MUTEX_SHARED=1 >/dev/null </dev/null
 	fi
 	echo "$1"
 }
