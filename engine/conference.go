@@ -45,17 +45,21 @@ type Conference struct {
 	help     string
 
 	turnstile turnstile
+	outage    outage
+	reads     reads
+	oddities  oddities
 
-	// mu guards what follows. Locks are taken in the order of the fields'
-	// declaration: turnstile.mu is a leaf, mu is taken before room.mu. None is
-	// held while the store or a callback is called.
+	// mu guards what follows. Locks are taken in this order: reads.mu, mu,
+	// room.mu; turnstile.mu, outage.mu and oddities.mu are leaves. None is held while the
+	// store or a callback is called, or while anything is waited for.
 	mu      sync.RWMutex
 	rooms   map[Key]*room
 	order   []*room // in the order of their creation, nil where one is gone
 	members int     // of all rooms
 }
 
-// New makes a conference. store is nil in ModeMemory; its owner closes it.
+// New makes a conference. store is nil in ModeMemory; its owner closes it,
+// after Close of the conference.
 func New(s Settings, store Store) *Conference {
 	start := string([]byte{s.CommandStart})
 	return &Conference{
@@ -137,27 +141,6 @@ func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 	return out
 }
 
-// execute decides a command on its room and brings the decision into force.
-func (c *Conference) execute(ctx context.Context, cmd *command) Outcome {
-	key := cmd.room.Key()
-	release, err := c.turnstile.take(ctx, key)
-	if err != nil {
-		return c.refused(cmd, cmd.refuse("The room is busy, please try again later"))
-	}
-	defer release()
-	r := c.lookup(key)
-	d := cmd.decide(r)
-	if d.err != nil {
-		return c.refused(cmd, d.err)
-	}
-	before := d.recipients(toBefore, r)
-	r = c.apply(key, r, &d.change)
-	if !d.change.Empty() && c.settings.Changed != nil {
-		c.settings.Changed(key)
-	}
-	return c.answer(cmd, key, &d, before, d.recipients(toAfter, r))
-}
-
 // recipients returns the members that a notice of the decision goes to, nil if
 // there is none for this audience.
 func (d *decision) recipients(who audience, r *room) []string {
@@ -170,8 +153,9 @@ func (d *decision) recipients(who audience, r *room) []string {
 }
 
 // answer makes MESSAGEs of what was decided.
-func (c *Conference) answer(cmd *command, key Key, d *decision, before, after []string) Outcome {
+func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 	out := Outcome{Code: CodeOK}
+	d := &done.decision
 	callID := headerValue(cmd.req.CallID)
 	for i := range d.drafts {
 		t := &d.drafts[i]
@@ -183,9 +167,9 @@ func (c *Conference) answer(cmd *command, key Key, d *decision, before, after []
 		case toOne:
 			m.To = []string{t.to}
 		case toBefore:
-			m.To = before
+			m.To = done.before
 		case toAfter:
-			m.To = after
+			m.To = done.after
 		}
 		if len(m.To) > 0 {
 			out.Messages = append(out.Messages, m)
@@ -201,11 +185,26 @@ func (c *Conference) answer(cmd *command, key Key, d *decision, before, after []
 	return out
 }
 
-func (c *Conference) text(_ context.Context, r *Request, from, to Key) Outcome {
-	room := c.lookup(to)
+// text decides a text. While the database is away the members known here get
+// it.
+func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome {
+	room, err := c.current(ctx, to)
 	if room == nil {
-		return textOutcome(planText(nil, nil, -1, r), nil, r)
+		out := textOutcome(planText(nil, nil, -1, r), nil, r)
+		if err != nil {
+			out.Notes = []Note{notef(LevelInfo, "room %s: text of user %q refused: the room is not known here, and the database does not answer", to, r.From)}
+		}
+		return out
 	}
 	v, sender := room.locate(string(from))
 	return textOutcome(planText(nil, v, sender, r), v, r)
+}
+
+// current returns a room as it is now, nil if there is none. The error, in
+// ModeDatabase only, is that of fresh: the room is then as it was last read.
+func (c *Conference) current(ctx context.Context, k Key) (*room, error) {
+	if c.settings.Mode == ModeDatabase {
+		return c.fresh(ctx, k)
+	}
+	return c.lookup(k), nil
 }

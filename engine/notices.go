@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // prefix begins every notice.
 const prefix = "*** "
@@ -87,8 +84,4 @@ func helpText(start string) string {
 		b.WriteString("\r\n")
 	}
 	return b.String()
-}
-
-func notef(level Level, format string, args ...any) Note {
-	return Note{Level: level, Text: fmt.Sprintf(format, args...)}
 }

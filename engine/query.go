@@ -2,13 +2,24 @@ package engine
 
 import "context"
 
-// View returns the room as it is now, nil if there is none.
-func (c *Conference) View(_ context.Context, k Key) (*RoomView, error) {
-	r := c.lookup(k)
-	if r == nil {
+// View returns the room as it is now, nil if there is none. In ModeDatabase it
+// is at most CacheTTL old by its ReadAt, or, while the database is away, as it
+// was last read; the error then says that nothing is known of the room.
+func (c *Conference) View(ctx context.Context, k Key) (*RoomView, error) {
+	if c.settings.Mode != ModeDatabase {
+		if r := c.lookup(k); r != nil {
+			return r.snapshot(), nil
+		}
 		return nil, nil
 	}
-	return r.snapshot(), nil
+	_, err := c.fresh(ctx, k)
+	r, readAt := c.known(k)
+	if r == nil {
+		return nil, err
+	}
+	v := *r.snapshot()
+	v.ReadAt = readAt
+	return &v, nil
 }
 
 // RoomActive reports whether there is such a room. The error is ErrInvalidURI
@@ -40,16 +51,6 @@ func (c *Conference) RoomMember(ctx context.Context, roomURI, userURI string) (b
 	return v.Index(key) >= 0, nil
 }
 
-// Rooms returns all rooms in the order of their creation.
-func (c *Conference) Rooms(context.Context) ([]RoomInfo, error) {
-	rooms := c.all()
-	infos := make([]RoomInfo, len(rooms))
-	for i, r := range rooms {
-		infos[i] = r.info()
-	}
-	return infos, nil
-}
-
 // Members returns the room for a list of its members; RoomView.All is what
 // the stock module lists. The error is ErrInvalidURI, ErrRoomNotFound or that
 // of the store.
@@ -63,24 +64,4 @@ func (c *Conference) Members(ctx context.Context, roomURI string) (*RoomView, er
 		err = ErrRoomNotFound
 	}
 	return v, err
-}
-
-// listRooms answers #rooms. Private rooms are shown to their members only.
-func (c *Conference) listRooms(_ context.Context, cmd *command) Outcome {
-	sender := string(cmd.from.Key())
-	var names []string
-	for _, r := range c.all() {
-		if r.private && !r.hasMember(sender) {
-			continue
-		}
-		names = append(names, "["+r.address().User+"]")
-	}
-	return c.direct(cmd, splitList(headingRooms, names)...)
-}
-
-// hasMember reports whether a user is a member, not merely invited.
-func (r *room) hasMember(key string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.findMember(key) != nil
 }

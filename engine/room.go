@@ -276,12 +276,3 @@ func (r *room) info() RoomInfo {
 	}
 	return info
 }
-
-// record returns the room as it would be stored.
-func (r *room) record() *RoomRecord {
-	rec := &RoomRecord{Address: r.address(), Private: r.private, Members: make([]Member, len(r.members))}
-	for i := range r.members {
-		rec.Members[i] = Member{Address: r.members[i].address(), Role: r.members[i].role}
-	}
-	return rec
-}

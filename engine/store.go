@@ -12,6 +12,11 @@ var (
 	ErrConflict = errors.New("room changed meanwhile")
 	// ErrUnavailable: the database did not answer, nothing is known to be changed.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrDoubtful: the answer to a commit got lost, the change may or may not
+	// be in the database.
+	ErrDoubtful = errors.New("database did not confirm the change")
+	// ErrValue: the database cannot hold a value, or takes it for another one.
+	ErrValue = errors.New("value not accepted by the database")
 	// ErrSchema: a table is missing or has another version; names both.
 	ErrSchema = errors.New("schema mismatch")
 )

@@ -1,0 +1,265 @@
+// Package enginetest holds a Store for tests: it keeps rooms in memory and
+// fails on demand.
+package enginetest
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"kamailio-imc/engine"
+)
+
+// Store is an engine.Store in memory. Its methods may be called from any
+// goroutine.
+type Store struct {
+	mu     sync.Mutex
+	rooms  map[engine.Key]*engine.RoomRecord
+	order  []engine.Key
+	err    error
+	lose   int
+	gate   chan struct{}
+	before func()
+	counts Counts
+}
+
+// Counts says how often a Store was used.
+type Counts struct {
+	Fetches, Keys, Commits, Updates, Lists int
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// NewStore makes a Store that holds rooms.
+func NewStore(rooms ...*engine.RoomRecord) *Store {
+	s := &Store{rooms: make(map[engine.Key]*engine.RoomRecord)}
+	for _, r := range rooms {
+		s.rooms[r.Key()] = clone(r)
+		s.order = append(s.order, r.Key())
+	}
+	return s
+}
+
+// Fail makes every use of the store fail with err, nil to end that.
+func (s *Store) Fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// LoseAnswers makes the next n writes take effect and yet fail with
+// engine.ErrUnavailable, and everything after that until Fail(nil).
+func (s *Store) LoseAnswers(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lose = n
+}
+
+// Block makes every use of the store wait until release is called or its
+// context is done.
+func (s *Store) Block() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gate := make(chan struct{})
+	s.gate = gate
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		s.gate = nil
+		s.mu.Unlock()
+		close(gate)
+	})
+}
+
+// BeforeWrite has f called once, before the next write decides or commits: as
+// if another node had been first.
+func (s *Store) BeforeWrite(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// Counts returns how often the store was used so far.
+func (s *Store) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts
+}
+
+// Room returns a copy of a stored room, nil if there is none.
+func (s *Store) Room(k engine.Key) *engine.RoomRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clone(s.rooms[k])
+}
+
+// Put stores a room as another node would.
+func (s *Store) Put(r *engine.RoomRecord) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms[r.Key()] == nil {
+		s.order = append(s.order, r.Key())
+	}
+	s.rooms[r.Key()] = clone(r)
+}
+
+// Drop deletes a room as another node would.
+func (s *Store) Drop(k engine.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(k)
+}
+
+// Load implements engine.Store.
+func (s *Store) Load(ctx context.Context, room func(engine.Address, bool), member func(engine.Key, engine.Member), _ func(engine.Note)) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.order {
+		room(s.rooms[k].Address, s.rooms[k].Private)
+	}
+	for _, k := range s.order {
+		for _, m := range s.rooms[k].Members {
+			member(k, m)
+		}
+	}
+	return nil
+}
+
+// Commit implements engine.Store.
+func (s *Store) Commit(ctx context.Context, c *engine.Change) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	s.hook()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.Commits++
+	return s.write(c)
+}
+
+// Update implements engine.Store.
+func (s *Store) Update(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	s.hook()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.Updates++
+	if c := decide(clone(s.rooms[k])); c != nil && !c.Empty() {
+		return s.write(c)
+	}
+	return nil
+}
+
+// Fetch implements engine.Store.
+func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+	s.mu.Lock()
+	s.counts.Fetches++
+	s.counts.Keys += len(keys)
+	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
+	for _, k := range keys {
+		if r := s.rooms[k]; r != nil {
+			found[k] = clone(r)
+		}
+	}
+	s.mu.Unlock()
+	// The rows are read before the wait: what comes late is old.
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// List implements engine.Store.
+func (s *Store) List(ctx context.Context) ([]engine.RoomInfo, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.Lists++
+	infos := make([]engine.RoomInfo, 0, len(s.order))
+	for _, k := range s.order {
+		infos = append(infos, engine.RoomInfo{Address: s.rooms[k].Address, Private: s.rooms[k].Private})
+	}
+	return infos, nil
+}
+
+// Close implements engine.Store.
+func (s *Store) Close() error { return nil }
+
+func (s *Store) enter(ctx context.Context) error {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *Store) hook() {
+	s.mu.Lock()
+	f := s.before
+	s.before = nil
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+func (s *Store) write(c *engine.Change) error {
+	k := c.Room.Key()
+	r := s.rooms[k]
+	switch {
+	case c.Create && r != nil, !c.Create && r == nil:
+		return engine.ErrConflict
+	case c.Create:
+		r = &engine.RoomRecord{Address: c.Room, Private: c.Private}
+		s.rooms[k] = r
+		s.order = append(s.order, k)
+	}
+	for _, a := range c.Delete {
+		r.Members = slices.DeleteFunc(r.Members, func(m engine.Member) bool { return m.Key() == a.Key() })
+	}
+	for _, p := range c.Put {
+		i := slices.IndexFunc(r.Members, func(m engine.Member) bool { return m.Key() == p.Key() })
+		if i < 0 {
+			r.Members = append(r.Members, p)
+		} else {
+			r.Members[i].Role = p.Role
+		}
+	}
+	if c.Destroy {
+		s.drop(k)
+	}
+	if s.lose > 0 {
+		s.lose--
+		s.err = engine.ErrUnavailable
+		return s.err
+	}
+	return nil
+}
+
+func (s *Store) drop(k engine.Key) {
+	delete(s.rooms, k)
+	s.order = slices.DeleteFunc(s.order, func(o engine.Key) bool { return o == k })
+}
+
+func clone(r *engine.RoomRecord) *engine.RoomRecord {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.Members = slices.Clone(r.Members)
+	return &c
+}

@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// maxDecisions is how often a command is decided again because another node
+// changed its room first.
+const maxDecisions = 4
+
+// execute decides a command on its room and brings the decision into force.
+// The room's turn is held throughout, also while the store writes.
+func (c *Conference) execute(ctx context.Context, cmd *command) Outcome {
+	key := cmd.room.Key()
+	release, err := c.turnstile.take(ctx, key)
+	if err != nil {
+		return c.refused(cmd, cmd.refuse(textBusy))
+	}
+	defer release()
+	var done executed
+	var failed *refusal
+	switch c.settings.Mode {
+	case ModeDurable:
+		done, failed = c.executeDurable(ctx, cmd, key)
+	case ModeDatabase:
+		done, failed = c.executeShared(ctx, cmd, key)
+	default:
+		r := c.lookup(key)
+		done = c.bring(key, r, cmd.decide(r))
+	}
+	if failed == nil {
+		failed = done.decision.err
+	}
+	if failed != nil {
+		return c.refused(cmd, failed)
+	}
+	if !done.decision.change.Empty() && c.settings.Changed != nil {
+		c.settings.Changed(key)
+	}
+	return c.answer(cmd, key, &done)
+}
+
+// Answers when a command cannot be carried out for now.
+const (
+	textBusy = "The room is busy, please try again later"
+	textAway = "The room cannot be changed now, because its database does not answer: please try again later"
+	textName = "The room cannot be changed: its database cannot hold one of the names"
+	textRows = "The room cannot be changed: its database refused the change"
+)
+
+// executed is a decision that is in force, or a refusal.
+type executed struct {
+	decision      decision
+	before, after []string // recipients
+}
+
+// bring brings a decision on r into force in memory. In ModeMemory and
+// ModeDurable r is the room itself.
+func (c *Conference) bring(k Key, r *room, d decision) executed {
+	done := executed{decision: d}
+	if d.err == nil {
+		done.before = d.recipients(toBefore, r)
+		done.after = d.recipients(toAfter, c.apply(k, r, &d.change))
+	}
+	return done
+}
+
+// executeDurable commits a change before it is in force.
+func (c *Conference) executeDurable(ctx context.Context, cmd *command, k Key) (executed, *refusal) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for range maxDecisions {
+		r := c.lookup(k)
+		d := cmd.decide(r)
+		if d.err != nil || d.change.Empty() {
+			return c.bring(k, r, d), nil
+		}
+		if failed := c.mayWrite(ctx, cmd); failed != nil {
+			return executed{}, failed
+		}
+		err := c.store.Commit(ctx, &d.change)
+		if err == nil {
+			return c.bring(k, r, d), nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return executed{}, c.writeFailed(cmd, k, err)
+		}
+		// Somebody else wrote rows of this room: decide on what is there.
+		if err := c.reload(ctx, k); err != nil {
+			return executed{}, c.writeFailed(cmd, k, err)
+		}
+	}
+	return executed{}, cmd.refuse(textBusy)
+}
+
+// reload takes over a room as the database has it (ModeDurable).
+func (c *Conference) reload(ctx context.Context, k Key) error {
+	found, err := c.store.Fetch(ctx, []Key{k})
+	if err != nil {
+		return err
+	}
+	c.note(notef(LevelWarning, "room %s: its rows were changed by somebody else and are read again", k))
+	if rec := found[k]; rec != nil && rec.sendable() {
+		c.install(k, newRoomFrom(rec, c.noteOnce))
+	} else {
+		c.forget(k)
+	}
+	if c.settings.Changed != nil {
+		c.settings.Changed(k)
+	}
+	return nil
+}
+
+// executeShared decides on the rows, in a transaction of the database.
+func (c *Conference) executeShared(ctx context.Context, cmd *command, k Key) (executed, *refusal) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if cmd.kind == cmdMembers {
+		r, err := c.fresh(ctx, k)
+		if err != nil {
+			return executed{}, cmd.refuse(textAway)
+		}
+		return executed{decision: cmd.decide(r)}, nil
+	}
+	for range maxDecisions {
+		if failed := c.mayWrite(ctx, cmd); failed != nil {
+			return executed{}, failed
+		}
+		var r *room
+		var d decision
+		var decided time.Time
+		err := c.store.Update(ctx, k, func(rec *RoomRecord) *Change {
+			decided = time.Now()
+			r = nil
+			if rec != nil {
+				r = newRoomFrom(rec, c.noteOnce)
+			}
+			d = cmd.decide(r)
+			if d.err != nil {
+				return nil
+			}
+			return &d.change
+		})
+		switch {
+		case err == nil:
+			done := executed{decision: d}
+			if d.err == nil {
+				done.before = d.recipients(toBefore, r)
+				r = r.after(&d.change)
+				done.after = d.recipients(toAfter, r)
+			}
+			c.adoptOwn(k, r, decided)
+			return done, nil
+		case !errors.Is(err, ErrConflict):
+			return executed{}, c.writeFailed(cmd, k, err)
+		}
+	}
+	return executed{}, cmd.refuse(textBusy)
+}
+
+// after returns the room as a change makes it, nil if it is gone. It is for a
+// room, nil for none, that nobody else sees.
+func (r *room) after(change *Change) *room {
+	switch {
+	case change.Destroy:
+		return nil
+	case change.Create:
+		r = newRoom(change.Room, change.Private)
+	}
+	if r != nil && !change.Empty() {
+		r.apply(change)
+	}
+	return r
+}
+
+// mayWrite refuses a command that cannot be written now.
+func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
+	if c.away() {
+		return cmd.refuse(textAway)
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < shortestWrite {
+		return cmd.refuse(textBusy)
+	}
+	return nil
+}
+
+// writeFailed refuses a command whose change the store did not take.
+func (c *Conference) writeFailed(cmd *command, k Key, err error) *refusal {
+	if isAway(err) {
+		c.lostWrite(k, err)
+		return cmd.refuse(textAway)
+	}
+	if errors.Is(err, ErrValue) {
+		c.note(notef(LevelWarning, "room %s: %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
+		return cmd.refuse(textName)
+	}
+	c.note(notef(LevelError, "room %s: database refused %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
+	return cmd.refuse(textRows)
+}
