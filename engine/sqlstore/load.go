@@ -1,0 +1,178 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"hash/maphash"
+	"strconv"
+
+	"github.com/jmoiron/sqlx"
+
+	"kamailio-imc/engine"
+)
+
+// loader is one run of Load. What it keeps of a room is small, and of a member
+// nothing, or 16 bytes where no unique key excludes duplicates.
+type loader struct {
+	s      *Store
+	room   func(engine.Address, bool)
+	member func(engine.Key, engine.Member)
+	note   func(engine.Note)
+	odd    *oddities
+
+	index   map[engine.Key]int32
+	keys    []engine.Key
+	members []bool // of each room: it has a member
+	owner   []bool // of each room: it has an owner
+	orphans map[engine.Key]bool
+
+	domains map[string]string  // each domain is held once
+	seen    map[[2]uint64]bool // hashes of room and member; nil if they are unique
+	seeds   [2]maphash.Seed    // of the two halves of a hash
+	buf     []byte             // a key being made
+	scan    struct{ a, b, c sql.RawBytes }
+}
+
+// Load implements engine.Store.
+func (s *Store) Load(ctx context.Context, room func(a engine.Address, private bool),
+	member func(room engine.Key, m engine.Member), note func(engine.Note),
+) error {
+	l := &loader{
+		s: s, room: room, member: member, note: note, odd: newOddities(),
+		index: map[engine.Key]int32{}, orphans: map[engine.Key]bool{}, domains: map[string]string{},
+	}
+	if !s.d.unique {
+		l.seen = map[[2]uint64]bool{}
+		l.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+	}
+	err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" ORDER BY id", nil, l.roomRow)
+	if err == nil {
+		err = s.query(ctx, "SELECT id, username, domain, room, flag FROM "+s.members.quoted+" ORDER BY id", nil, l.memberRow)
+	}
+	if err != nil {
+		return s.fail(ctx, "load the rooms", err)
+	}
+	for i, k := range l.keys {
+		switch {
+		case !l.members[i]:
+			l.odd.next(note, oddNoMembers, scheme+string(k), "")
+		case !l.owner[i]:
+			l.odd.next(note, oddNoOwner, scheme+string(k), "")
+		}
+	}
+	l.odd.rest(note)
+	s.mu.Lock()
+	s.orphans = l.orphans
+	s.mu.Unlock()
+	return nil
+}
+
+func (l *loader) roomRow(rows *sqlx.Rows) error {
+	var id, flag int64
+	name, domain := &l.scan.a, &l.scan.b
+	if err := rows.Scan(&id, name, domain, &flag); err != nil {
+		return err
+	}
+	if !usable(*name) || !usable(*domain) {
+		l.odd.next(l.note, oddRoomName, string(*name)+"@"+string(*domain), "")
+		return nil
+	}
+	a := engine.Address{User: string(*name), Host: l.domain(*domain)}
+	k := a.Key()
+	if _, twice := l.index[k]; twice {
+		l.odd.next(l.note, oddRoomTwice, a.URI(), "")
+		return nil
+	}
+	private, odd := privateOf(flag)
+	if odd {
+		l.odd.next(l.note, oddRoomFlag, a.URI(), strconv.FormatInt(flag, 10))
+	}
+	l.index[k] = int32(len(l.keys))
+	l.keys = append(l.keys, k)
+	l.members = append(l.members, false)
+	l.owner = append(l.owner, false)
+	l.room(a, private)
+	return nil
+}
+
+func (l *loader) memberRow(rows *sqlx.Rows) error {
+	var id, flag int64
+	user, domain, room := &l.scan.a, &l.scan.b, &l.scan.c
+	if err := rows.Scan(&id, user, domain, room, &flag); err != nil {
+		return err
+	}
+	i, found := l.find(*room)
+	if !found {
+		if k, ok := roomKey(string(*room)); ok {
+			l.orphans[k] = true
+		}
+		l.odd.next(l.note, oddOrphan, strconv.Quote(string(*user)+"@"+string(*domain)), strconv.Quote(string(*room)))
+		return nil
+	}
+	if !usable(*user) || !usable(*domain) {
+		l.odd.next(l.note, oddMemberName, string(*user)+"@"+string(*domain), "")
+		return nil
+	}
+	if l.twice(i, *user, *domain) {
+		l.odd.next(l.note, oddMemberTwice, scheme+string(*user)+"@"+string(*domain), scheme+string(l.keys[i]))
+		return nil
+	}
+	m := engine.Member{Address: engine.Address{User: string(*user), Host: l.domain(*domain)}}
+	var odd bool
+	if m.Role, odd = roleOf(flag); odd {
+		l.odd.next(l.note, oddMemberFlag, m.URI()+" of "+scheme+string(l.keys[i]), strconv.FormatInt(flag, 10))
+	}
+	l.members[i] = true
+	l.owner[i] = l.owner[i] || m.Role == engine.RoleOwner
+	l.member(l.keys[i], m)
+	return nil
+}
+
+// find returns the index of the room that a column room means.
+func (l *loader) find(column []byte) (int32, bool) {
+	if len(column) < len(scheme) || !bytes.EqualFold(column[:len(scheme)], []byte(scheme)) {
+		return 0, false
+	}
+	l.buf = appendLower(l.buf[:0], column[len(scheme):])
+	i, found := l.index[engine.Key(l.buf)]
+	return i, found
+}
+
+// twice reports whether the member was in the room before.
+func (l *loader) twice(room int32, user, domain []byte) bool {
+	if l.seen == nil {
+		return false
+	}
+	l.buf = binary.BigEndian.AppendUint32(l.buf[:0], uint32(room))
+	l.buf = appendLower(l.buf, user)
+	l.buf = append(l.buf, '@')
+	l.buf = appendLower(l.buf, domain)
+	hash := [2]uint64{maphash.Bytes(l.seeds[0], l.buf), maphash.Bytes(l.seeds[1], l.buf)}
+	if l.seen[hash] {
+		return true
+	}
+	l.seen[hash] = true
+	return false
+}
+
+func (l *loader) domain(d []byte) string {
+	if known, found := l.domains[string(d)]; found {
+		return known
+	}
+	domain := string(d)
+	l.domains[domain] = domain
+	return domain
+}
+
+// appendLower appends b in lower case as keys are: ASCII letters only.
+func appendLower(dst, b []byte) []byte {
+	for _, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}

@@ -1,0 +1,159 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/lib/pq"
+)
+
+// postgresSockets is where Debian's server listens on this machine.
+const postgresSockets = "/var/run/postgresql"
+
+// A transaction that a lost node left open is ended by the server after a
+// minute, and a lock is waited for a few seconds at most.
+const postgresSession = "SET idle_in_transaction_session_timeout='60s'; SET lock_timeout='5s';" +
+	" SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+// postgresConfig makes the driver's configuration of a source. Parameters are
+// those of a PostgreSQL URL (sslmode, connect_timeout, ...); as with libpq,
+// TLS is used if the server has it.
+func postgresConfig(src *Source) (pq.Config, error) {
+	params, err := url.ParseQuery(src.Params)
+	if err != nil {
+		return pq.Config{}, errors.New("db_url: the parameters are not of the form name=value&name=value")
+	}
+	dsn := map[string]string{
+		"host": postgresSockets, "port": "5432", "sslmode": "prefer",
+		"connect_timeout": "5", "application_name": "kamailio imc",
+	}
+	for name, values := range params {
+		dsn[name] = values[0]
+	}
+	if src.Host != "" {
+		dsn["host"] = src.Host
+	}
+	if src.Port != 0 {
+		dsn["port"] = fmt.Sprint(src.Port)
+	}
+	dsn["dbname"] = src.Database
+	if src.User != "" {
+		dsn["user"] = src.User
+	}
+	if src.password != "" {
+		dsn["password"] = src.password
+	}
+	// One round trip a statement instead of two.
+	dsn["binary_parameters"] = "yes"
+	var b strings.Builder
+	for name, value := range dsn {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.") != "" {
+			return pq.Config{}, fmt.Errorf("db_url: unknown parameter %q", name)
+		}
+		b.WriteString(name + "='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "' ")
+	}
+	return pq.NewConfig(b.String())
+}
+
+// postgresDialect returns how to talk to PostgreSQL.
+func postgresDialect() *dialect {
+	return &dialect{
+		name:      "PostgreSQL",
+		quoteMark: `"`,
+		begin:     "BEGIN",
+		lock:      " FOR UPDATE",
+		ignore:    " ON CONFLICT DO NOTHING",
+		fold:      func(col string) string { return `lower(` + col + ` COLLATE "C")` },
+		exact:     true,
+		mark:      "?",
+		classify:  classifyPostgres,
+		inspect:   inspectPostgres,
+	}
+}
+
+func classifyPostgres(err error) failure {
+	var e *pq.Error
+	if !errors.As(err, &e) {
+		return failUnknown
+	}
+	switch e.Code {
+	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
+		return failRetry
+	case "23505":
+		return failDuplicate
+	case "42P01", "42703", "3D000", "3F000": // no such table, column, database, schema
+		return failSchema
+	}
+	switch e.Code.Class() {
+	case "22": // data exception: too long, not in the encoding
+		return failValue
+	case "08", "57": // connection, operator intervention (shutdown)
+		return failConnection
+	}
+	return failUnknown
+}
+
+// inspectPostgres finds out what the tables are like.
+func inspectPostgres(ctx context.Context, s *Store) ([]string, error) {
+	for _, table := range []table{s.rooms, s.members} {
+		var columns []string
+		err := s.db.SelectContext(ctx, &columns, `SELECT attname FROM pg_attribute
+			WHERE attrelid = CAST($1 AS regclass) AND attnum > 0 AND NOT attisdropped`, table.quoted)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range columns {
+			table.columns[c] = true
+		}
+	}
+	rooms, err := postgresIndexes(ctx, s, s.rooms)
+	if err != nil {
+		return nil, err
+	}
+	members, err := postgresIndexes(ctx, s, s.members)
+	if err != nil {
+		return nil, err
+	}
+	name, domain, user, room := s.d.fold("name"), s.d.fold("domain"), s.d.fold("username"), s.d.fold("room")
+	var missing []string
+	s.d.unique = true
+	if !hasIndex(rooms, "UNIQUE", name, domain) {
+		missing = append(missing, "CREATE UNIQUE INDEX ON "+s.rooms.quoted+" ("+name+", "+domain+")")
+		s.d.unique = false
+	}
+	// This one serves look-ups by room, too: the room comes first.
+	if !hasIndex(members, "UNIQUE", room, user, domain) {
+		missing = append(missing, "CREATE UNIQUE INDEX ON "+s.members.quoted+" ("+room+", "+user+", "+domain+")")
+		s.d.unique = false
+	}
+	if !s.d.unique {
+		// Without these indexes two rooms could be created whose names differ
+		// in case alone; a lock on the key's hash decides instead.
+		s.d.lockKey = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+	}
+	return missing, nil
+}
+
+func postgresIndexes(ctx context.Context, s *Store, t table) ([]string, error) {
+	var indexes []string
+	err := s.db.SelectContext(ctx, &indexes,
+		`SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = CAST($1 AS regclass)`, t.quoted)
+	return indexes, err
+}
+
+// hasIndex looks for an index over expressions. PostgreSQL prints
+// lower(room COLLATE "C") as lower(((room)::text COLLATE "C")).
+func hasIndex(indexes []string, kind string, expressions ...string) bool {
+	plain := strings.NewReplacer("(", "", ")", "", "::text", "", " ", "")
+	want := plain.Replace(strings.Join(expressions, ","))
+	for _, index := range indexes {
+		if _, columns, found := strings.Cut(index, " USING btree "); found &&
+			strings.Contains(index, kind) && plain.Replace(columns) == want {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,253 @@
+package sqlstore
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+
+	"kamailio-imc/engine"
+)
+
+// fetchChunk is how many rooms one query asks for. SQLite takes a thousand
+// conditions in one statement at most.
+const fetchChunk = 400
+
+// scheme starts the column room of each member: sip:name@domain.
+const scheme = "sip:"
+
+// roomRow is a row of the rooms' table.
+type roomRow struct {
+	id   int64
+	addr engine.Address
+	flag int64
+}
+
+// memberRow is a row of the members' table.
+type memberRow struct {
+	id   int64
+	addr engine.Address
+	key  engine.Key
+	flag int64
+}
+
+// split takes a key apart. A host has no "@".
+func split(k engine.Key) (user, host string) {
+	at := strings.LastIndexByte(string(k), '@')
+	if at < 0 {
+		return string(k), ""
+	}
+	return string(k[:at]), string(k[at+1:])
+}
+
+// roomColumn is the folded content of the column room for a room.
+func roomColumn(k engine.Key) string { return scheme + string(k) }
+
+// roomKey is the key of the room that a column room means.
+func roomKey(column string) (engine.Key, bool) {
+	if len(column) < len(scheme) || !strings.EqualFold(column[:len(scheme)], scheme) {
+		return "", false
+	}
+	user, host := split(engine.Key(column[len(scheme):]))
+	return engine.Address{User: user, Host: host}.Key(), true
+}
+
+// equals is the condition that a column is what a parameter in lower case
+// says, or may be.
+func (d *dialect) equals(column string) string { return d.fold(column) + " = " + d.mark }
+
+// isRoom is the condition that a row of the rooms' table is a room's.
+func (d *dialect) isRoom() string { return d.equals("name") + " AND " + d.equals("domain") }
+
+// isMember is the condition that a row of the members' table is a member's.
+func (d *dialect) isMember() string {
+	return d.equals("username") + " AND " + d.equals("domain") + " AND " + d.equals("room")
+}
+
+// Fetch implements engine.Store.
+func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
+	for len(keys) > 0 {
+		n := min(len(keys), fetchChunk)
+		if err := s.fetch(ctx, keys[:n], found); err != nil {
+			return nil, s.fail(ctx, "read rooms", err)
+		}
+		keys = keys[n:]
+	}
+	return found, nil
+}
+
+func (s *Store) fetch(ctx context.Context, keys []engine.Key, found map[engine.Key]*engine.RoomRecord) error {
+	asked := make(map[engine.Key]bool, len(keys))
+	pairs, columns := make([]any, 0, 2*len(keys)), make([]any, 0, len(keys))
+	for _, k := range keys {
+		if asked[k] {
+			continue
+		}
+		asked[k] = true
+		user, host := split(k)
+		pairs = append(pairs, user, host)
+		columns = append(columns, roomColumn(k))
+	}
+	if err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" WHERE ("+
+		strings.Repeat(s.d.isRoom()+") OR (", len(columns)-1)+s.d.isRoom()+") ORDER BY id", pairs,
+		func(rows *sqlx.Rows) error {
+			var r roomRow
+			if err := rows.Scan(&r.id, &r.addr.User, &r.addr.Host, &r.flag); err != nil {
+				return err
+			}
+			if k := r.addr.Key(); asked[k] {
+				s.addRoom(found, k, &r)
+			}
+			return nil
+		}); err != nil || len(found) == 0 {
+		return err
+	}
+	seen := map[engine.Key]map[engine.Key]bool{}
+	if err := s.query(ctx, "SELECT id, username, domain, flag, room FROM "+s.members.quoted+" WHERE "+
+		s.d.fold("room")+" IN ("+s.d.mark+strings.Repeat(", "+s.d.mark, len(columns)-1)+") ORDER BY id", columns,
+		func(rows *sqlx.Rows) error {
+			var m memberRow
+			var room string
+			if err := rows.Scan(&m.id, &m.addr.User, &m.addr.Host, &m.flag, &room); err != nil {
+				return err
+			}
+			m.key = m.addr.Key()
+			k, ok := roomKey(room)
+			record := found[k]
+			if !ok || record == nil {
+				return nil
+			}
+			if seen[k] == nil {
+				seen[k] = map[engine.Key]bool{}
+			}
+			s.addMember(record, seen[k], &m)
+			return nil
+		}); err != nil {
+		return err
+	}
+	for k := range asked {
+		if r := found[k]; r != nil {
+			s.meetOwner(r)
+		}
+	}
+	return nil
+}
+
+// query hands each row of a SELECT to f.
+func (s *Store) query(ctx context.Context, query string, args []any, f func(*sqlx.Rows) error) error {
+	rows, err := s.db.QueryxContext(ctx, s.db.Rebind(query), args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// addRoom adds a room's row to the records, unless its room is there already
+// or it cannot be used.
+func (s *Store) addRoom(found map[engine.Key]*engine.RoomRecord, k engine.Key, r *roomRow) {
+	switch {
+	case !usable(r.addr.User) || !usable(r.addr.Host):
+		s.met.first(s.note, oddRoomName, r.addr.URI(), "")
+	case found[k] != nil:
+		s.met.first(s.note, oddRoomTwice, found[k].URI(), "")
+	default:
+		private, odd := privateOf(r.flag)
+		if odd {
+			s.met.first(s.note, oddRoomFlag, r.addr.URI(), strconv.FormatInt(r.flag, 10))
+		}
+		found[k] = &engine.RoomRecord{Address: r.addr, Private: private}
+	}
+}
+
+// addMember adds a member's row to its room, unless the member is there
+// already or cannot be used.
+func (s *Store) addMember(record *engine.RoomRecord, seen map[engine.Key]bool, m *memberRow) {
+	switch {
+	case !usable(m.addr.User) || !usable(m.addr.Host):
+		s.met.first(s.note, oddMemberName, m.addr.URI(), "")
+	case seen[m.key]:
+		s.met.first(s.note, oddMemberTwice, m.addr.URI(), record.URI())
+	default:
+		seen[m.key] = true
+		role, odd := roleOf(m.flag)
+		if odd {
+			s.met.first(s.note, oddMemberFlag, m.addr.URI()+" of "+record.URI(), strconv.FormatInt(m.flag, 10))
+		}
+		record.Members = append(record.Members, engine.Member{Address: m.addr, Role: role})
+	}
+}
+
+// meetOwner reports a room without members or owner.
+func (s *Store) meetOwner(r *engine.RoomRecord) {
+	if len(r.Members) == 0 {
+		s.met.first(s.note, oddNoMembers, r.URI(), "")
+		return
+	}
+	for i := range r.Members {
+		if r.Members[i].Role == engine.RoleOwner {
+			return
+		}
+	}
+	s.met.first(s.note, oddNoOwner, r.URI(), "")
+}
+
+// List implements engine.Store.
+func (s *Store) List(ctx context.Context) ([]engine.RoomInfo, error) {
+	var list []engine.RoomInfo
+	index := map[engine.Key]int{}
+	err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" ORDER BY id", nil,
+		func(rows *sqlx.Rows) error {
+			var r roomRow
+			if err := rows.Scan(&r.id, &r.addr.User, &r.addr.Host, &r.flag); err != nil {
+				return err
+			}
+			k := r.addr.Key()
+			if _, twice := index[k]; twice || !usable(r.addr.User) || !usable(r.addr.Host) {
+				return nil // reported when the room is read
+			}
+			private, _ := privateOf(r.flag)
+			index[k] = len(list)
+			list = append(list, engine.RoomInfo{Address: r.addr, Private: private})
+			return nil
+		})
+	if err != nil {
+		return nil, s.fail(ctx, "list rooms", err)
+	}
+	// The members of one room may be in several groups, by the case of their
+	// column room; the one with the smallest id is the first member.
+	first := make(map[int]int64, len(list))
+	err = s.query(ctx, "SELECT g.room, g.n, m.id, m.username, m.domain FROM"+
+		" (SELECT room, COUNT(*) AS n, MIN(id) AS id FROM "+s.members.quoted+" GROUP BY room) g"+
+		" JOIN "+s.members.quoted+" m ON m.id = g.id", nil,
+		func(rows *sqlx.Rows) error {
+			var room string
+			var n int
+			var m memberRow
+			if err := rows.Scan(&room, &n, &m.id, &m.addr.User, &m.addr.Host); err != nil {
+				return err
+			}
+			k, _ := roomKey(room)
+			i, known := index[k]
+			if !known {
+				return nil
+			}
+			list[i].Members += n
+			if id, has := first[i]; !has || m.id < id {
+				first[i] = m.id
+				list[i].Owner = m.addr.URI()
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, s.fail(ctx, "list rooms", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,299 @@
+// Package sqlstore keeps rooms and members in the stock module's tables of a
+// MySQL, MariaDB, PostgreSQL or SQLite database. It implements engine.Store.
+//
+// Rooms and members are identified by engine.Key, that is without regard to
+// the case of ASCII letters, whatever the collation of the columns: statements
+// find at least the rows of a key (dialect.fold) and what they find is
+// compared with the key once more. Rows are written with the flags of the
+// stock module and are read with whatever it and time have left in them; see
+// oddities.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"kamailio-imc/engine"
+)
+
+// Names of the tables if the configuration does not say otherwise.
+const (
+	DefaultRoomsTable   = "imc_rooms"
+	DefaultMembersTable = "imc_members"
+)
+
+// Values of db_mode that use a database.
+const (
+	modeDurable = 1 // rooms in memory, every change is committed
+	modeShared  = 2 // the database is the truth for several nodes
+)
+
+// tableVersion is the version of both tables that this package knows.
+const tableVersion = 1
+
+// Connections in the pool of a server: at most, and kept while idle.
+const (
+	maxConns     = 16
+	maxIdleConns = 8
+	maxIdleTime  = 30 * time.Second // less than a session's wait_timeout
+)
+
+// Config says which database and tables to use.
+type Config struct {
+	URL          string            // db_url, see ParseURL
+	RoomsTable   string            // "" for DefaultRoomsTable; may be schema.table
+	MembersTable string            // "" for DefaultMembersTable; may be schema.table
+	Mode         int               // db_mode: 1 or 2
+	Note         func(engine.Note) // told once of each odd row that Update and Fetch meet; may be nil; called from any goroutine
+}
+
+// Store is a database with rooms and members. It is safe for concurrent use.
+type Store struct {
+	db      *sqlx.DB
+	d       *dialect
+	src     *Source
+	mode    int
+	rooms   table
+	members table
+	secrets []string // never to be seen in an error
+	note    func(engine.Note)
+
+	// gate admits one writer at a time, so that those of this process do not
+	// poll for SQLite's lock; nil for servers.
+	gate chan struct{}
+
+	mu sync.Mutex // nothing else is locked while it is held
+	// met are the oddities that Update and Fetch have reported.
+	met *oddities
+	// orphans are rooms that do not exist and have members' rows, as Load
+	// found them: these go when such a room is created.
+	orphans map[engine.Key]bool
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// Open connects to the database and checks its tables. The notes are for the
+// log: they say what works but could be better. The error wraps
+// engine.ErrUnavailable (no connection), engine.ErrSchema (tables missing or
+// of another version) or none of the engine's errors (the configuration is
+// wrong). It says what to do, and never holds the password.
+func Open(ctx context.Context, cfg Config) (*Store, []engine.Note, error) {
+	src, err := ParseURL(cfg.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Store{src: src, mode: cfg.Mode, note: cfg.Note, secrets: []string{src.password}, met: newOddities()}
+	if s.note == nil {
+		s.note = func(engine.Note) {}
+	}
+	notes, err := s.open(ctx, cfg)
+	if err != nil {
+		if s.db != nil {
+			err = errors.Join(err, s.Close())
+		}
+		return nil, nil, err
+	}
+	return s, notes, nil
+}
+
+func (s *Store) open(ctx context.Context, cfg Config) ([]engine.Note, error) {
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	for _, t := range []struct {
+		table         *table
+		name, missing string
+		parameter     string
+	}{
+		{&s.rooms, cfg.RoomsTable, DefaultRoomsTable, "rooms_table"},
+		{&s.members, cfg.MembersTable, DefaultMembersTable, "members_table"},
+	} {
+		if t.name == "" {
+			t.name = t.missing
+		}
+		if !validTable(t.name) {
+			return nil, fmt.Errorf("%s: a table's name has letters, digits, \"_\", \"-\" and \"$\" only, 64 at most", t.parameter)
+		}
+		*t.table = table{name: t.name, quoted: s.d.quote(t.name), columns: map[string]bool{}}
+	}
+	if strings.EqualFold(s.rooms.name, s.members.name) {
+		return nil, errors.New("rooms_table and members_table are the same")
+	}
+	return s.check(ctx)
+}
+
+// connect makes the pool and sees that the database answers.
+func (s *Store) connect(ctx context.Context) error {
+	switch s.src.Scheme {
+	case schemeMySQL:
+		return s.connectMySQL(ctx)
+	case schemePostgres:
+		s.d = postgresDialect()
+		cfg, err := postgresConfig(s.src)
+		if err != nil {
+			return s.plain(err)
+		}
+		connector, err := pq.NewConnectorConfig(cfg)
+		if err != nil {
+			return s.plain(err)
+		}
+		s.pool(sql.OpenDB(&sessionConnector{Connector: connector, setup: []string{postgresSession}}), "postgres")
+		return s.ping(ctx)
+	default:
+		s.d = sqliteDialect()
+		s.gate = make(chan struct{}, 1)
+		connector, err := sqliteConnector(s.src)
+		if err != nil {
+			return err
+		}
+		s.pool(sql.OpenDB(connector), "sqlite3")
+		return s.ping(ctx)
+	}
+}
+
+func (s *Store) connectMySQL(ctx context.Context) error {
+	s.d = mysqlDialect()
+	cfg, err := mysqlConfig(s.src, optionFiles())
+	if err != nil {
+		return s.plain(err)
+	}
+	s.secrets = append(s.secrets, cfg.Passwd)
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return s.plain(err)
+	}
+	// What the connections have to be told depends on the server.
+	s.pool(sql.OpenDB(connector), schemeMySQL)
+	if err := s.ping(ctx); err != nil {
+		return err
+	}
+	setup, galera, err := mysqlSetup(ctx, s.db, s.mode)
+	if err = errors.Join(err, s.db.Close()); err != nil {
+		return s.fail(ctx, "connect", err)
+	}
+	s.d.galera = galera
+	s.pool(sql.OpenDB(&sessionConnector{Connector: connector, setup: setup}), schemeMySQL)
+	return s.ping(ctx)
+}
+
+func (s *Store) pool(db *sql.DB, driver string) {
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxIdleConns)
+	db.SetConnMaxIdleTime(maxIdleTime)
+	s.db = sqlx.NewDb(db, driver)
+}
+
+func (s *Store) ping(ctx context.Context) error {
+	if err := s.db.PingContext(ctx); err != nil {
+		return s.fail(ctx, "connect to "+s.src.String(), err)
+	}
+	return nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return s.plain(err)
+	}
+	return nil
+}
+
+// check compares the tables with what this package needs.
+func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
+	if s.src.Scheme == schemeSQLite {
+		if err := createSQLite(ctx, s); err != nil {
+			return nil, s.fail(ctx, "create the tables", err)
+		}
+	}
+	for _, t := range []table{s.rooms, s.members} {
+		if err := s.checkVersion(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	missing, err := s.d.inspect(ctx, s)
+	if err != nil {
+		return nil, s.fail(ctx, "look at the tables", err)
+	}
+	for _, t := range []struct {
+		table
+		needed []string
+	}{
+		{s.rooms, []string{"id", "name", "domain", "flag"}},
+		{s.members, []string{"id", "username", "domain", "room", "flag"}},
+	} {
+		for _, column := range t.needed {
+			if !t.columns[column] {
+				return nil, &storeError{engine.ErrSchema, fmt.Sprintf("%v: table %s of %s has no column %s; %s creates it as it has to be",
+					engine.ErrSchema, t.name, s.src, column, s.schemaFile())}
+			}
+		}
+	}
+	return s.checkNotes(missing), nil
+}
+
+// checkVersion looks a table up in Kamailio's table version.
+func (s *Store) checkVersion(ctx context.Context, t table) error {
+	name := t.name[strings.LastIndexByte(t.name, '.')+1:]
+	var versions []int
+	err := s.db.SelectContext(ctx, &versions,
+		s.db.Rebind("SELECT table_version FROM version WHERE table_name = ?"), name)
+	schema := func(format string, args ...any) error {
+		return &storeError{engine.ErrSchema, engine.ErrSchema.Error() + ": " + fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case err != nil && s.d.classify(err) == failSchema:
+		return schema("there is no table version in %s (table %s with version %d is needed); load %s into the database",
+			s.src, name, tableVersion, s.schemaFile())
+	case err != nil:
+		return s.fail(ctx, "read the table version", err)
+	case len(versions) == 0:
+		return schema("table version of %s does not know table %s, version %d of it is needed; load %s into the database,"+
+			" or if the table is there: INSERT INTO version (table_name, table_version) VALUES ('%s', %d)",
+			s.src, name, tableVersion, s.schemaFile(), name, tableVersion)
+	case !slices.Contains(versions, tableVersion):
+		return schema("table %s of %s has version %d, version %d is needed; convert the table to what %s creates,"+
+			" or use the release of this module that belongs to version %d",
+			name, s.src, versions[0], tableVersion, s.schemaFile(), versions[0])
+	}
+	return nil
+}
+
+func (s *Store) schemaFile() string {
+	switch s.src.Scheme {
+	case schemePostgres:
+		return "sql/imc-create-postgres.sql"
+	case schemeSQLite:
+		return "sql/imc-create-sqlite.sql"
+	}
+	return "sql/imc-create.sql"
+}
+
+// checkNotes says what works without, but would be better with.
+func (s *Store) checkNotes(missing []string) []engine.Note {
+	level := engine.LevelNotice
+	if s.mode == modeShared {
+		level = engine.LevelWarning
+	}
+	var notes []engine.Note
+	if len(missing) > 0 {
+		notes = append(notes, engine.Note{Level: level, Text: fmt.Sprintf(
+			"%s: an index is missing, reading a room scans the whole table; create it with: %s;",
+			s.src, strings.Join(missing, "; "))})
+	}
+	if s.src.Scheme == schemeMySQL && !s.d.unique && len(missing) == 0 {
+		notes = append(notes, engine.Note{Level: level, Text: fmt.Sprintf(
+			"%s: the collation of %s or %s regards the case of letters, indexes cannot be used;"+
+				" give their text columns one that ends in _ci", s.src, s.rooms.name, s.members.name)})
+	}
+	return notes
+}

@@ -1,0 +1,158 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"kamailio-imc/engine"
+)
+
+const (
+	// maxRetries bounds how often a transaction is tried again after a
+	// deadlock, a duplicate key or a lost connection.
+	maxRetries = 12
+
+	// maxDuplicates bounds how often in a row another's unique key may be met:
+	// a room that was created meanwhile is seen the next time, so what keeps
+	// coming back is a name that only the database takes for the same.
+	maxDuplicates = 4
+
+	// undoTimeout bounds a rollback.
+	undoTimeout = time.Second
+)
+
+// errInDoubt is joined to the error of a COMMIT whose answer was lost.
+var errInDoubt = errors.New("the answer to the commit was lost")
+
+// tx is a transaction on a connection of its own. It is not a sql.Tx, whose
+// Commit does not end with the context.
+type tx struct {
+	s    *Store
+	ctx  context.Context
+	conn *sqlx.Conn
+}
+
+func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	return t.conn.ExecContext(t.ctx, t.s.db.Rebind(query), args...)
+}
+
+func (t *tx) query(query string, args ...any) (*sqlx.Rows, error) {
+	return t.conn.QueryxContext(t.ctx, t.s.db.Rebind(query), args...)
+}
+
+func (t *tx) get(dest any, query string, args ...any) error {
+	return t.conn.GetContext(t.ctx, dest, t.s.db.Rebind(query), args...)
+}
+
+// once runs body in one transaction and commits it, or rolls it back if body
+// returns an error. Errors are the driver's; errInDoubt is joined if it is not
+// known whether the transaction was committed.
+func (s *Store) once(ctx context.Context, body func(*tx) error) (err error) {
+	if s.gate != nil {
+		select {
+		case s.gate <- struct{}{}:
+			defer func() { <-s.gate }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	conn, err := s.db.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tx{s: s, ctx: ctx, conn: conn}
+	defer func() {
+		if err != nil {
+			t.undo()
+		}
+		_ = conn.Close() // gives it back to the pool
+	}()
+	if _, err = t.exec(s.d.begin); err != nil {
+		return err
+	}
+	if err = body(t); err != nil {
+		return err
+	}
+	if _, err = t.exec("COMMIT"); err != nil && s.failure(err) != failRetry {
+		err = errors.Join(err, errInDoubt)
+	}
+	return err
+}
+
+// undo rolls back, even if the context is over. A connection that does not
+// even do that is thrown away; the server then rolls back by itself.
+func (t *tx) undo() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), undoTimeout)
+	defer cancel()
+	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}
+
+// transact runs body in a transaction, again and again while that can help:
+// after a deadlock, when another was first with a unique key, when the
+// connection was lost. inDoubt tells body that an earlier run may have been
+// committed after all. The error is one of the engine's.
+func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
+	body func(t *tx, inDoubt bool) error,
+) error {
+	var duplicates, lost int
+	for attempt := 0; ; attempt++ {
+		err := s.once(ctx, func(t *tx) error { return body(t, inDoubt) })
+		if err == nil || errors.Is(err, errNothing) {
+			return nil
+		}
+		kind := s.failure(err)
+		inDoubt = inDoubt || errors.Is(err, errInDoubt)
+		if kind == failDuplicate {
+			duplicates++
+		} else {
+			duplicates = 0
+		}
+		again := false
+		switch kind {
+		case failRetry:
+			again = attempt < maxRetries
+		case failDuplicate:
+			again = duplicates < maxDuplicates
+			if !again {
+				return &storeError{engine.ErrValue, fmt.Sprintf("%v: cannot %s: the database takes another name for the same: %s",
+					engine.ErrValue, doing, s.hide(err.Error()))}
+			}
+		case failConnection:
+			// A stale connection is replaced at once. With a commit in doubt
+			// only the database can tell, so it is waited for.
+			lost++
+			again = lost <= 2 || inDoubt
+		}
+		if again && wait(ctx, attempt) {
+			continue
+		}
+		failed := s.fail(ctx, doing, err)
+		if inDoubt {
+			return &storeError{engine.ErrDoubtful, engine.ErrDoubtful.Error() + ": " + failed.Error()}
+		}
+		return failed
+	}
+}
+
+// wait sleeps a little longer with each attempt, by chance, so that those who
+// met do not meet again. It reports whether the context still runs.
+func wait(ctx context.Context, attempt int) bool {
+	longest := 2 * time.Millisecond << min(attempt, 6)
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(longest))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,223 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"kamailio-imc/engine"
+)
+
+// roomState is a locked room as the tables hold it.
+type roomState struct {
+	rooms   []roomRow   // more than one if the table has it twice
+	members []memberRow // in the order of their ids; of no room if rooms is empty
+	record  *engine.RoomRecord
+}
+
+// Update implements engine.Store.
+func (s *Store) Update(ctx context.Context, room engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+	var last *engine.Change
+	return s.transact(ctx, "change room "+scheme+string(room), false, func(t *tx, inDoubt bool) error {
+		state, err := t.lock(room)
+		if err != nil {
+			return err
+		}
+		if inDoubt && last != nil && inForce(last, state.record) {
+			return errNothing // the commit whose answer was lost did succeed
+		}
+		last = decide(state.record)
+		if last == nil || last.Empty() {
+			return errNothing
+		}
+		return t.write(state, last)
+	})
+}
+
+// lock locks a room and reads it. Whoever changes a room does so under this
+// lock; if there is no row to lock, the unique key decides who creates it.
+func (t *tx) lock(k engine.Key) (*roomState, error) {
+	state := &roomState{}
+	var err error
+	if state.rooms, err = t.lockRoom(k); err != nil {
+		return nil, err
+	}
+	if state.members, err = t.membersOf(k); err != nil {
+		return nil, err
+	}
+	found := map[engine.Key]*engine.RoomRecord{}
+	for i := range state.rooms {
+		t.s.addRoom(found, k, &state.rooms[i])
+	}
+	if state.record = found[k]; state.record == nil {
+		return state, nil
+	}
+	seen := make(map[engine.Key]bool, len(state.members))
+	state.record.Members = make([]engine.Member, 0, len(state.members)+1)
+	for i := range state.members {
+		t.s.addMember(state.record, seen, &state.members[i])
+	}
+	t.s.meetOwner(state.record)
+	return state, nil
+}
+
+// lockRoom locks the rows of a room, compared by key, and returns them.
+func (t *tx) lockRoom(k engine.Key) ([]roomRow, error) {
+	if t.s.d.lockKey != "" {
+		if _, err := t.exec(t.s.d.lockKey, string(k)); err != nil {
+			return nil, err
+		}
+	}
+	user, host := split(k)
+	rows, err := t.query("SELECT id, name, domain, flag FROM "+t.s.rooms.quoted+" WHERE "+t.s.d.isRoom()+
+		" ORDER BY id"+t.s.d.lock, user, host)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	var found []roomRow
+	for rows.Next() {
+		var r roomRow
+		if err := rows.Scan(&r.id, &r.addr.User, &r.addr.Host, &r.flag); err != nil {
+			return nil, err
+		}
+		if r.addr.Key() == k {
+			found = append(found, r)
+		}
+	}
+	return found, rows.Err()
+}
+
+// membersOf returns the rows of a room's members.
+func (t *tx) membersOf(k engine.Key) ([]memberRow, error) {
+	rows, err := t.query("SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+
+		t.s.d.equals("room")+" ORDER BY id", roomColumn(k))
+	if err != nil {
+		return nil, err
+	}
+	return memberRows(rows, k)
+}
+
+// memberRows reads and closes rows, leaving out those of other rooms.
+func memberRows(rows *sqlx.Rows, room engine.Key) ([]memberRow, error) {
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	var found []memberRow
+	for rows.Next() {
+		var m memberRow
+		var column string
+		if err := rows.Scan(&m.id, &m.addr.User, &m.addr.Host, &m.flag, &column); err != nil {
+			return nil, err
+		}
+		m.key = m.addr.Key()
+		if k, ok := roomKey(column); ok && k == room {
+			found = append(found, m)
+		}
+	}
+	return found, rows.Err()
+}
+
+// write writes a change of a room that is locked.
+func (t *tx) write(state *roomState, c *engine.Change) error {
+	if c.Destroy {
+		if err := t.clear(state); err != nil {
+			return err
+		}
+		state = &roomState{}
+	}
+	if c.Create {
+		if state.record != nil {
+			return &storeError{engine.ErrConflict, fmt.Sprintf("%v: room %s exists", engine.ErrConflict, c.Room.URI())}
+		}
+		// Rows of members that an older room of this name left behind, or a
+		// room's row that cannot be used, must not come to life.
+		if err := t.clear(state); err != nil {
+			return err
+		}
+		return t.insertRoom(c)
+	}
+	if len(c.Put)+len(c.Delete) == 0 {
+		return nil
+	}
+	if state.record == nil {
+		return &storeError{engine.ErrConflict, fmt.Sprintf("%v: room %s does not exist", engine.ErrConflict, c.Room.URI())}
+	}
+	if err := t.touch(state); err != nil {
+		return err
+	}
+	byKey := make(map[engine.Key][]int64, len(state.members))
+	for i := range state.members {
+		m := &state.members[i]
+		byKey[m.key] = append(byKey[m.key], m.id)
+	}
+	var added []engine.Member
+	for _, m := range c.Put {
+		ids := byKey[m.Key()]
+		if len(ids) == 0 {
+			added = append(added, m)
+		} else if err := t.setRole(ids, m.Role); err != nil {
+			return err
+		}
+	}
+	if err := t.insertMembers(state.record.URI(), added); err != nil {
+		return err
+	}
+	var gone []int64
+	for _, a := range c.Delete {
+		gone = append(gone, byKey[a.Key()]...)
+	}
+	return t.delete(t.s.members, gone)
+}
+
+// clear deletes all rows of a locked room.
+func (t *tx) clear(state *roomState) error {
+	if err := t.delete(t.s.members, idsOf(state.members)); err != nil {
+		return err
+	}
+	return t.deleteRooms(state.rooms)
+}
+
+// touch makes a change of the members a change of the room's row, too, where
+// other nodes see changed rows only: of two such changes at once the cluster
+// then refuses one, as the lock does on a single server.
+func (t *tx) touch(state *roomState) error {
+	if !t.s.d.galera {
+		return nil
+	}
+	r := &state.rooms[0]
+	_, err := t.exec("UPDATE "+t.s.rooms.quoted+" SET flag = ? WHERE id = ?", r.flag^flagNothing, r.id)
+	return err
+}
+
+func idsOf(members []memberRow) []int64 {
+	ids := make([]int64, len(members))
+	for i := range members {
+		ids[i] = members[i].id
+	}
+	return ids
+}
+
+// inForce reports whether a room is as a change would leave it.
+func inForce(c *engine.Change, r *engine.RoomRecord) bool {
+	if r == nil {
+		return c.Destroy && !c.Create
+	}
+	if c.Destroy && !c.Create {
+		return false
+	}
+	roles := make(map[engine.Key]engine.Role, len(r.Members))
+	for i := range r.Members {
+		roles[r.Members[i].Key()] = r.Members[i].Role
+	}
+	for i := range c.Put {
+		if role, found := roles[c.Put[i].Key()]; !found || role != c.Put[i].Role {
+			return false
+		}
+	}
+	for _, a := range c.Delete {
+		if _, found := roles[a.Key()]; found {
+			return false
+		}
+	}
+	return true
+}
