@@ -18,6 +18,9 @@ import (
 // it, then after twice that, and so on.
 const t1 = 500 * time.Millisecond
 
+// maxBroken is how many datagrams a Farm remembers that it could not read.
+const maxBroken = 10
+
 // Silence as an answer lets a user not answer at all.
 const Silence = 0
 
@@ -154,6 +157,13 @@ func (f *Farm) Broken() []error {
 	return f.broken
 }
 
+// Count is how many requests have arrived, retransmissions left out.
+func (f *Farm) Count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.received)
+}
+
 // Received are all requests so far from number first on, in order of arrival,
 // retransmissions left out.
 func (f *Farm) Received(first int) []*Message {
@@ -278,7 +288,9 @@ func (f *Farm) read() {
 		m, err := ParseMessage(buf[:n])
 		if err != nil {
 			f.mu.Lock()
-			f.broken = append(f.broken, fmt.Errorf("%w: %q", err, buf[:min(n, 2000)]))
+			if len(f.broken) < maxBroken {
+				f.broken = append(f.broken, fmt.Errorf("%w: %q", err, buf[:min(n, 1000)]))
+			}
 			f.mu.Unlock()
 			continue
 		}

@@ -42,10 +42,11 @@ type Message struct {
 	Seq int
 }
 
-// ParseMessage reads one message of a datagram. It is stricter than a user
-// agent has to be, since it judges what Kamailio sends: Content-Length has to
-// fit the body exactly, no line is folded, and sipgo has to read requests as
-// well (responses repeat headers that a test may have written wrong on purpose).
+// ParseMessage reads one message of a datagram. With requests it is stricter
+// than a user agent has to be, since it judges what Kamailio sends:
+// Content-Length has to fit the body exactly, no line is folded, and sipgo has
+// to read them as well. Responses repeat headers that a test may have written
+// wrong on purpose.
 func ParseMessage(data []byte) (*Message, error) {
 	head, body, ok := bytes.Cut(data, []byte("\r\n\r\n"))
 	if !ok {
@@ -71,10 +72,14 @@ func ParseMessage(data []byte) (*Message, error) {
 	}
 	for _, l := range lines[1:] {
 		name, value, ok := strings.Cut(l, ":")
-		if !ok || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n\x00") {
+		proper := ok && !strings.ContainsAny(name, " \t\r\n") && !strings.ContainsAny(value, "\r\n\x00")
+		if !proper && m.Method != "" {
 			return nil, fmt.Errorf("header %q", l)
 		}
 		m.Headers = append(m.Headers, Header{name, strings.TrimSpace(value)})
+	}
+	if m.Method == "" {
+		return m, nil
 	}
 	length, err := strconv.Atoi(m.Get("Content-Length"))
 	if err != nil || length != len(body) {
