@@ -3,8 +3,7 @@
 #
 #   run.sh MODULES HOST PORT
 #
-# MODULES is the folder with our imc.so. Ctrl-C, or a TERM to the process
-# group, ends it.
+# MODULES is the folder with our imc.so. Ctrl-C or a TERM ends it.
 set -euo pipefail
 
 modules=$(realpath "${1:?usage: $0 MODULES HOST PORT}")
@@ -15,8 +14,6 @@ cd "$(dirname "$0")/.."
 # In /tmp, since the path of a Unix socket has 107 bytes at most.
 dir=$(mktemp -d /tmp/kamailio-imc.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
-trap : INT TERM # Kamailio gets them too; its end is awaited
-
 stock=$(kamailio -h 2>&1 | sed -nE 's/.*Modules search path \(default: (.*)\)$/\1/p')
 
 cat <<END
@@ -31,7 +28,18 @@ END
 kamailio -DD -E -f tests/kamailio-config/demo/kamailio.cfg \
 	-L "$modules/:$stock/" -Y "$dir" -P "$dir/kamailio.pid" \
 	-l "udp:$host:$port" -l "tcp:$host:$port" \
-	-A "SERVER_ADDR=\"$host:$port\"" -A "CTL_SOCKET=\"unix:$dir/ctl\"" || {
+	-A "SERVER_ADDR=\"$host:$port\"" -A "CTL_SOCKET=\"unix:$dir/ctl\"" &
+server=$!
+
+asked=
+trap 'asked=1; kill -TERM $server 2>/dev/null || true' INT TERM
+code=0
+wait $server || code=$?
+if [ -n "$asked" ]; then # wait was interrupted: now for the end of Kamailio
+	wait $server || true
+	exit 0
+fi
+if [ $code -ne 0 ]; then
 	echo "Kamailio ended with an error. Is $host:$port taken? make run PORT=<another one>, HOST=<another address>" >&2
-	exit 1
-}
+fi
+exit $code
