@@ -9,11 +9,11 @@ import (
 // ErrInvalidURI says that a string is no URI of a user or a room.
 var ErrInvalidURI = errors.New("invalid URI")
 
-// Longest user, host and room URI in bytes: the columns of the stock tables
+// Longest user or host, and longest room URI, in bytes: the columns of the stock tables
 // are VARCHAR(64). They count characters; bytes are counted here because that
 // holds whatever the character set of the tables is.
 const (
-	maxPart    = 64
+	maxName    = 64
 	maxRoomURI = 64
 )
 
@@ -59,7 +59,7 @@ func (a Address) complete() bool { return a.User != "" && a.Host != "" }
 
 // storable reports whether the address can be stored as a member.
 func (a Address) storable() bool {
-	return a.complete() && len(a.User) <= maxPart && len(a.Host) <= maxPart &&
+	return a.complete() && len(a.User) <= maxName && len(a.Host) <= maxName &&
 		utf8.ValidString(a.User) && utf8.ValidString(a.Host)
 }
 

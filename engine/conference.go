@@ -143,10 +143,10 @@ func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 
 // recipients returns the members that a notice of the decision goes to, nil if
 // there is none for this audience.
-func (d *decision) recipients(who audience, r *room) []string {
+func (d *decision) recipients(who audience, r *room) [][]string {
 	for i := range d.drafts {
 		if d.drafts[i].audience == who && r != nil {
-			return r.snapshot().Members
+			return r.roster.recipients()
 		}
 	}
 	return nil
@@ -163,15 +163,15 @@ func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 			Room: key, From: t.from, ContentType: textPlain,
 			Body: []byte(t.body), InReplyTo: callID, Inviter: t.inviter,
 		}
+		to := [][]string{{t.to}}
 		switch t.audience {
 		case toOne:
-			m.To = []string{t.to}
 		case toBefore:
-			m.To = done.before
+			to = done.before
 		case toAfter:
-			m.To = done.after
+			to = done.after
 		}
-		if len(m.To) > 0 {
+		for _, m.To = range to {
 			out.Messages = append(out.Messages, m)
 		}
 	}
@@ -190,14 +190,28 @@ func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome {
 	room, err := c.current(ctx, to)
 	if room == nil {
-		out := textOutcome(planText(nil, nil, -1, r), nil, r)
 		if err != nil {
-			out.Notes = []Note{notef(LevelInfo, "room %s: text of user %q refused: the room is not known here, and the database does not answer", to, r.From)}
+			return refusedText(r, ErrText, whyAway)
 		}
-		return out
+		return refusedText(r, ErrText, whyNoRoom)
 	}
-	v, sender := room.locate(string(from))
-	return textOutcome(planText(nil, v, sender, r), v, r)
+	list, at, ok := room.locate(string(from))
+	if !ok {
+		return refusedText(r, ErrText, whyNoMember)
+	}
+	plan := planText(nil, userOf(list[at.part].uris[at.entry]), r)
+	out := Outcome{Code: CodeOK}
+	for i, p := range list {
+		if i == at.part {
+			plan.Sender = p.position(at.entry)
+			plan.send(&out, to, room.uri, p.to, r)
+		} else {
+			all := plan
+			all.Sender = -1
+			all.send(&out, to, room.uri, p.to, r)
+		}
+	}
+	return out
 }
 
 // current returns a room as it is now, nil if there is none. The error, in

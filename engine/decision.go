@@ -131,10 +131,10 @@ func (c *command) resolve(arg string) (Address, *refusal) {
 
 // clip shortens what a user wrote to what an answer needs of it.
 func clip(s string) string {
-	if len(s) <= maxPart {
+	if len(s) <= maxName {
 		return s
 	}
-	end := maxPart
+	end := maxName
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}
@@ -214,7 +214,7 @@ func (c *command) checkNew(a Address) *refusal {
 	case !a.complete():
 		return c.refuse("Your address has no user or no host and cannot be in a room")
 	case !a.storable():
-		return c.refuse("The address of [%s] cannot be used: a part of it is longer than %d bytes or not UTF-8", clip(a.User), maxPart)
+		return c.refuse("The address of [%s] cannot be used: a part of it is longer than %d bytes or not UTF-8", clip(a.User), maxName)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ const (
 // executed is a decision that is in force, or a refusal.
 type executed struct {
 	decision      decision
-	before, after []string // recipients
+	before, after [][]string // recipients, in parts
 }
 
 // bring brings a decision on r into force in memory. In ModeMemory and

@@ -16,6 +16,8 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 	if c.settings.Mode != ModeDurable {
 		return nil
 	}
+	// What is read of each room, by room.at, until its roster is made.
+	var read [][]member
 	var last *room
 	var lastKey Key
 	rooms, members, next := 0, 0, time.Now().Add(progressEvery)
@@ -34,6 +36,7 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 			note(notef(LevelWarning, "room %s is there twice: the first row counts", a.URI()))
 		default:
 			c.install(k, newRoom(a, private))
+			read = append(read, nil)
 		}
 		rooms++
 		tick()
@@ -41,10 +44,11 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 		if k != lastKey || last == nil {
 			last, lastKey = c.lookup(k), k
 		}
-		if last == nil {
+		switch {
+		case last == nil:
 			note(notef(LevelWarning, "member %q left out: there is no room %q", m.URI(), string(k)))
-		} else {
-			last.load(m, note)
+		case last.usable(m, note):
+			read[last.at] = append(read[last.at], member{m.URI(), m.Role})
 		}
 		members++
 		tick()
@@ -52,23 +56,13 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 	if err != nil {
 		return err
 	}
-	c.finishLoad()
+	c.mu.Lock()
+	for i, r := range c.order {
+		r.fill(read[i], note)
+		read[i] = nil
+		c.members += r.size
+	}
+	c.mu.Unlock()
 	progress(c.Counts())
 	return nil
-}
-
-// finishLoad gives back what growing lists of members took too much, and
-// counts.
-func (c *Conference) finishLoad() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.members = 0
-	for _, r := range c.order {
-		if n := len(r.members); cap(r.members) > n {
-			exact := make([]member, n)
-			copy(exact, r.members)
-			r.members = exact
-		}
-		c.members += len(r.members)
-	}
 }

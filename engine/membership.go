@@ -168,16 +168,17 @@ func (c *command) decideMembers(d *decision, r *room) {
 		d.err = c.refuse("You are not a member of the room")
 		return
 	}
-	names := make([]string, 0, len(r.members))
-	r.list(func(m *member) {
-		switch {
-		case m.role&RoleInvited != 0:
-		case m.role&RoleOwner != 0:
-			names = append(names, "*["+m.user()+"]")
-		case m.role&RoleAdmin != 0:
-			names = append(names, "~["+m.user()+"]")
+	names := make([]string, 0, r.size)
+	r.roster.each(func(uri string, t tag) {
+		name := "[" + userOf(uri) + "]"
+		switch role := t.role(); {
+		case role&RoleInvited != 0:
+		case role&RoleOwner != 0:
+			names = append(names, "*"+name)
+		case role&RoleAdmin != 0:
+			names = append(names, "~"+name)
 		default:
-			names = append(names, "["+m.user()+"]")
+			names = append(names, name)
 		}
 	})
 	for _, body := range splitList(headingMembers, names) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -155,31 +156,17 @@ func (c *Conference) settle(ctx context.Context, k Key) error {
 }
 
 // difference returns the change that makes rows what the room is; either may
-// be nil.
+// be nil. The room is written anew, so that its members keep their order.
 func difference(rows *RoomRecord, r *room) *Change {
-	if r == nil {
-		if rows == nil {
-			return &Change{}
-		}
+	switch {
+	case r == nil && rows == nil:
+		return &Change{}
+	case r == nil:
 		return &Change{Room: rows.Address, Destroy: true}
 	}
-	change := &Change{Room: r.address()}
-	stored := make(map[Key]Role)
-	if rows == nil {
-		change.Create, change.Private = true, r.private
-	} else {
-		for _, m := range rows.Members {
-			stored[m.Key()] = m.Role
-			if r.find(string(m.Key())) == nil {
-				change.Delete = append(change.Delete, m.Address)
-			}
-		}
-	}
-	for i := range r.members {
-		m := &r.members[i]
-		if role, ok := stored[Key(m.key())]; !ok || role != m.role {
-			change.Put = append(change.Put, Member{Address: m.address(), Role: m.role})
-		}
+	change := &Change{Room: r.address(), Create: true, Private: r.private, Destroy: rows != nil, Put: r.roster.members()}
+	if rows != nil && rows.Private == r.private && slices.Equal(rows.Members, change.Put) {
+		return &Change{}
 	}
 	return change
 }

@@ -176,16 +176,3 @@ func (c *Conference) adoptOwn(k Key, r *room, written time.Time) {
 	defer c.mu.Unlock()
 	c.adoptLocked(k, r, written)
 }
-
-// equal reports whether two rooms that nobody changes are in the same state.
-func (r *room) equal(other *room) bool {
-	if r.uri != other.uri || r.private != other.private || len(r.members) != len(other.members) {
-		return false
-	}
-	for i := range r.members {
-		if r.members[i].uri != other.members[i].uri || r.members[i].role != other.members[i].role {
-			return false
-		}
-	}
-	return true
-}

@@ -22,11 +22,11 @@ func (c *Conference) apply(k Key, r *room, change *Change) *room {
 		c.install(k, r)
 		return r
 	}
-	count := len(r.members)
+	count := r.size
 	r.apply(change)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.members += len(r.members) - count
+	c.members += r.size - count
 	return r
 }
 
@@ -39,7 +39,7 @@ func (c *Conference) install(k Key, r *room) {
 
 func (c *Conference) installLocked(k Key, r *room) {
 	if old := c.rooms[k]; old != nil {
-		c.members -= len(old.members)
+		c.members -= old.size
 		r.at = old.at
 		c.order[r.at] = r
 	} else {
@@ -47,7 +47,7 @@ func (c *Conference) installLocked(k Key, r *room) {
 		c.order = append(c.order, r)
 	}
 	c.rooms[k] = r
-	c.members += len(r.members)
+	c.members += r.size
 }
 
 // forget removes the room with this key.
@@ -63,7 +63,7 @@ func (c *Conference) forgetLocked(k Key) {
 		return
 	}
 	delete(c.rooms, k)
-	c.members -= len(r.members)
+	c.members -= r.size
 	c.order[r.at] = nil
 	if len(c.order) < 64 || len(c.rooms) > len(c.order)/2 {
 		return

@@ -1,6 +1,6 @@
 package engine
 
-import "fmt"
+import "errors"
 
 // TextPlan is what becomes of a text.
 type TextPlan struct {
@@ -16,29 +16,29 @@ type TextPlan struct {
 }
 
 // PlanText decides a text for the room v, nil if there is no such room. The
-// body is appended to dst. It is the one place where texts are decided, for
-// the processes that hold a view as for the one that holds the rooms. It
-// allocates nothing but what dst needs to grow.
+// body is appended to dst. It allocates nothing but what dst needs to grow.
 func PlanText(dst []byte, v *RoomView, r *Request) TextPlan {
-	var buf [2*maxPart + 1]byte
+	var buf [2*maxName + 1]byte
 	key, err := AppendKey(buf[:0], r.From)
-	switch {
-	case err != nil || len(r.Body) == 0:
+	if err != nil || len(r.Body) == 0 {
 		return TextPlan{Err: ErrMalformed, Sender: -1, Body: dst}
-	case v == nil:
-		return planText(dst, nil, -1, r)
 	}
-	return planText(dst, v, v.Index(key), r)
-}
-
-// planText decides a text of the sender at a position of v.Members, -1 if it
-// is not a member.
-func planText(dst []byte, v *RoomView, sender int, r *Request) TextPlan {
+	sender := -1
+	if v != nil {
+		sender = v.Index(key)
+	}
 	if sender < 0 {
 		return TextPlan{Err: ErrText, Sender: -1, Body: dst}
 	}
-	plan := TextPlan{Sender: sender}
-	plan.Body, plan.ContentType, plan.Deliver = AppendText(dst, r.ContentType, userOf(v.Members[sender]), r.Body)
+	plan := planText(dst, userOf(v.Members[sender]), r)
+	plan.Sender = sender
+	return plan
+}
+
+// planText decides a text of a member with this user.
+func planText(dst []byte, user string, r *Request) TextPlan {
+	var plan TextPlan
+	plan.Body, plan.ContentType, plan.Deliver = AppendText(dst, r.ContentType, user, r.Body)
 	return plan
 }
 
@@ -46,32 +46,55 @@ func planText(dst []byte, v *RoomView, sender int, r *Request) TextPlan {
 // MESSAGEs that it may come to are for the members before and after the sender
 // in the room's list; they share the view's list of members.
 func Text(v *RoomView, r *Request) Outcome {
-	return textOutcome(PlanText(nil, v, r), v, r)
+	plan := PlanText(nil, v, r)
+	if plan.Err != nil {
+		why := whyNoMember
+		if v == nil {
+			why = whyNoRoom
+		}
+		return refusedText(r, plan.Err, why)
+	}
+	out := Outcome{Code: CodeOK}
+	plan.send(&out, v.key, v.URI, v.Members, r)
+	return out
 }
 
-func textOutcome(plan TextPlan, v *RoomView, r *Request) Outcome {
-	out := Outcome{Code: Code(plan.Err)}
-	if plan.Err != nil {
-		why := "there is no such room"
-		if v != nil {
-			why = "the sender is not a member"
-		}
-		if out.Code == CodeMalformed {
-			why = plan.Err.Error()
-		}
-		out.Notes = []Note{{LevelInfo, fmt.Sprintf("room %q: text of user %q refused: %s", r.RequestURI, r.From, why)}}
-		return out
-	}
+// send adds the MESSAGEs to members of the room k, among whom the sender is at
+// the position Sender, -1 if it is none of them.
+func (plan *TextPlan) send(out *Outcome, k Key, room string, members []string, r *Request) {
 	if !plan.Deliver {
-		return out
+		return
 	}
-	for _, to := range [...][]string{v.Members[:plan.Sender:plan.Sender], v.Members[plan.Sender+1:]} {
-		if len(to) > 0 {
-			out.Messages = append(out.Messages, Message{
-				Room: v.key, From: v.URI, To: to, ContentType: plan.ContentType,
-				Body: plan.Body, InReplyTo: headerValue(r.CallID),
-			})
-		}
+	rest := members
+	if plan.Sender >= 0 {
+		plan.sendTo(out, k, room, members[:plan.Sender:plan.Sender], r)
+		rest = members[plan.Sender+1:]
 	}
-	return out
+	plan.sendTo(out, k, room, rest, r)
+}
+
+func (plan *TextPlan) sendTo(out *Outcome, k Key, room string, to []string, r *Request) {
+	if len(to) == 0 {
+		return
+	}
+	out.Messages = append(out.Messages, Message{
+		Room: k, From: room, To: to, ContentType: plan.ContentType,
+		Body: plan.Body, InReplyTo: headerValue(r.CallID),
+	})
+}
+
+// Why texts are refused, for the log.
+const (
+	whyNoRoom   = "there is no such room"
+	whyNoMember = "the sender is not a member"
+	whyAway     = "the room is not known here, and the database does not answer"
+)
+
+func refusedText(r *Request, reason error, why string) Outcome {
+	if errors.Is(reason, ErrMalformed) {
+		why = reason.Error()
+	}
+	return Outcome{Code: Code(reason), Notes: []Note{
+		notef(LevelInfo, "room %q: text of user %q refused: %s", r.RequestURI, r.From, why),
+	}}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,9 +34,6 @@ type RoomView struct {
 type memberIndex struct {
 	once      sync.Once
 	positions map[string]int32
-	// seqs are the numbers under which the room knows its members, beside
-	// Members. They are nil in a view that did not come from a room.
-	seqs []uint64
 }
 
 // NewRoomView makes a view of what another process told of a room. It keeps
@@ -75,35 +73,30 @@ func (v *RoomView) Index(k []byte) int {
 	return -1
 }
 
-// bySeq returns the position in Members of the member that the room knows by
-// this number, -1 if there is none. Numbers fall along Members but for the
-// first one.
-func (v *RoomView) bySeq(seq uint64) int {
-	seqs := v.index.seqs
-	if len(seqs) > 0 && seqs[0] == seq {
-		return 0
-	}
-	low, high := 1, len(seqs)
-	for low < high {
-		mid := (low + high) / 2
-		if seqs[mid] > seq {
-			low = mid + 1
-		} else {
-			high = mid
+// newView makes the view of a room that does not change meanwhile. In a room
+// of one part nothing is copied.
+func newView(r *room) *RoomView {
+	v := NewRoomView(r.address(), r.private, nil, nil)
+	if len(r.roster) == 1 {
+		v.All, v.Members = r.roster[0].uris, r.roster[0].to
+	} else {
+		v.All = make([]string, 0, r.size)
+		members := 0
+		for _, p := range r.roster {
+			v.All = append(v.All, p.uris...)
+			members += len(p.to)
+		}
+		v.Members = v.All
+		if members < r.size {
+			v.Members = slices.Concat(r.roster.recipients()...)
 		}
 	}
-	if low < len(seqs) && seqs[low] == seq {
-		return low
+	if len(v.Members) < len(v.All) {
+		r.roster.each(func(uri string, t tag) {
+			if t.role()&RoleInvited != 0 {
+				v.Invited = append(v.Invited, uri)
+			}
+		})
 	}
-	return -1
-}
-
-// userOf returns the user of a stored URI sip:user@host. A host holds no '@'.
-func userOf(uri string) string {
-	for i := len(uri) - 1; i >= len(scheme); i-- {
-		if uri[i] == '@' {
-			return uri[len(scheme):i]
-		}
-	}
-	return ""
+	return v
 }

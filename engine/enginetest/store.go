@@ -219,6 +219,9 @@ func (s *Store) hook() {
 
 func (s *Store) write(c *engine.Change) error {
 	k := c.Room.Key()
+	if c.Create && c.Destroy {
+		s.drop(k)
+	}
 	r := s.rooms[k]
 	switch {
 	case c.Create && r != nil, !c.Create && r == nil:
@@ -239,7 +242,7 @@ func (s *Store) write(c *engine.Change) error {
 			r.Members[i].Role = p.Role
 		}
 	}
-	if c.Destroy {
+	if c.Destroy && !c.Create {
 		s.drop(k)
 	}
 	if s.lose > 0 {

@@ -1,0 +1,204 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/engine/enginetest"
+)
+
+// TestTwoNodes: what one node changes is in force for the next request on the
+// other one.
+func TestTwoNodes(t *testing.T) {
+	s := enginetest.NewStore()
+	a, _ := withStore(t, engine.ModeDatabase, s, nil)
+	b, _ := withStore(t, engine.ModeDatabase, s, nil)
+	for _, step := range []struct {
+		on   *engine.Conference
+		from string
+		body string
+		want []string
+	}{
+		{a, "alice", "#create", []string{"room -> alice | *** Room was created"}},
+		{b, "bob", "#join", []string{"room -> alice,bob | *** [bob] has joined the room"}},
+		{a, "alice", "hello", []string{"room -> bob | [alice]: hello"}},
+		{b, "alice", "hello", []string{"room -> bob | [alice]: hello"}},
+		{a, "alice", "#modify bob admin", []string{"room -> alice,bob | *** sip:bob@example.org is now admin"}},
+		{b, "bob", "#invite carol", []string{"room -> carol | *** [bob] invites you to join the room (send '#accept' or '#reject')"}},
+		{a, "carol", "#accept", []string{"room -> alice,carol,bob | *** [carol] has joined the room"}},
+		{b, "carol", "hello", []string{"room -> alice | [carol]: hello", "room -> bob | [carol]: hello"}},
+		{a, "alice", "#remove carol", []string{"room -> carol | *** You have been removed from the room", "room -> alice,bob | *** [carol] has left the room"}},
+		{b, "carol", "hello", nil},
+		{b, "bob", "hello", []string{"room -> alice | [bob]: hello"}},
+		{b, "bob", "#members", []string{"room -> bob | Members:\n*[alice]\n~[bob]"}},
+		{a, "alice", "#destroy", []string{"room -> alice,bob | *** Room has been destroyed"}},
+		{b, "bob", "hello", nil},
+		{b, "bob", "#rooms", []string{"room:5060 -> bob:5070 | Rooms:"}},
+	} {
+		assert.Equal(t, step.want, renderAll(send(t, step.on, step.from, "", step.body)), step.body)
+	}
+}
+
+// TestDatabaseOrder: rows know the order of joining only, so when the first
+// member goes the list goes on with the oldest one.
+func TestDatabaseOrder(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleMember),
+		member("bob", engine.RoleOwner), member("carol", engine.RoleMember), member("dave", engine.RoleMember)))
+	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	play(t, c, []step{
+		{"bob", "", "#list", 1, []string{"room -> bob | Members:\n[alice]\n[dave]\n[carol]\n*[bob]"}},
+		{"alice", "", "#leave", 1, []string{"room -> alice,dave,carol,bob | *** [alice] has left the room"}},
+		{"bob", "", "#list", 1, []string{"room -> bob | Members:\n*[bob]\n[dave]\n[carol]"}},
+	})
+}
+
+func TestRacesAreDecidedAgain(t *testing.T) {
+	s := enginetest.NewStore()
+	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	s.BeforeWrite(func() { s.Put(record("room", member("zoe", engine.RoleOwner))) })
+	play(t, c, []step{{"alice", "", "#create", 1, []string{"room -> zoe,alice | *** [alice] has joined the room"}}})
+	s.BeforeWrite(func() { s.Drop(roomKey) })
+	play(t, c, []step{{"zoe", "", "#destroy", -110, []string{"room:5060 -> zoe:5070 | *** Room not found"}}})
+}
+
+func TestCacheTTL(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
+	var bumped []engine.Key
+	c, _ := withStore(t, engine.ModeDatabase, s, func(set *engine.Settings) {
+		set.CacheTTL = 200 * time.Millisecond
+		set.Changed = func(k engine.Key) { bumped = append(bumped, k) }
+	})
+	start := time.Now()
+	v, err := c.View(t.Context(), roomKey)
+	require.NoError(t, err)
+	assert.WithinRange(t, v.ReadAt, start, time.Now())
+	for range 10 {
+		send(t, c, "bob", "", "hello")
+	}
+	assert.Equal(t, 1, s.Counts().Fetches)
+
+	// Own changes are current at once, those of others when the rows are old.
+	send(t, c, "carol", "", "#join")
+	assert.Equal(t, engine.CodeOK, send(t, c, "carol", "", "hello").Code)
+	assert.Equal(t, 1, s.Counts().Fetches)
+	s.Put(record("room", member("alice", engine.RoleOwner)))
+	assert.Equal(t, engine.CodeOK, send(t, c, "carol", "", "hello").Code)
+	assert.Eventually(t, func() bool { return send(t, c, "carol", "", "hello").Code == engine.CodeText }, 5*time.Second, 10*time.Millisecond)
+	assert.Equal(t, 2, s.Counts().Fetches)
+	assert.Equal(t, []engine.Key{roomKey, roomKey}, bumped)
+}
+
+// TestReadsAreShared: while a query runs, all who come share the next one.
+func TestReadsAreShared(t *testing.T) {
+	var rooms []*engine.RoomRecord
+	for i := range 10 {
+		rooms = append(rooms, record(fmt.Sprintf("room%d", i), member("alice", engine.RoleOwner)))
+	}
+	s := enginetest.NewStore(rooms...)
+	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	release := s.Block()
+	var group sync.WaitGroup
+	read := func(room string) {
+		group.Go(func() { assert.Equal(t, engine.CodeOK, send(t, c, "alice", room, "hello").Code) })
+	}
+	read("room0")
+	require.Eventually(t, func() bool { return s.Counts().Fetches == 1 }, time.Second, time.Millisecond)
+	for i := range 100 {
+		read(fmt.Sprintf("room%d", i%10))
+	}
+	time.Sleep(50 * time.Millisecond)
+	release()
+	group.Wait()
+	assert.Equal(t, 2, s.Counts().Fetches)
+	assert.Equal(t, 11, s.Counts().Keys)
+}
+
+// TestOldReadDoesNotUndo: a query that read before a change of this node, and
+// answers after it, does not bring the old state back.
+func TestOldReadDoesNotUndo(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner)))
+	slow := &slowFetch{Store: s, reached: make(chan struct{}), goOn: make(chan struct{})}
+	c, _ := withStore(t, engine.ModeDatabase, slow, func(set *engine.Settings) { set.CacheTTL = time.Hour })
+	read := make(chan engine.Outcome)
+	go func() { read <- send(t, c, "bob", "", "hello") }()
+	<-slow.reached
+	require.Equal(t, engine.CodeOK, send(t, c, "bob", "", "#join").Code)
+	close(slow.goOn)
+	// The reader waits for a query that began after the change.
+	assert.Equal(t, []string{"room -> alice | [bob]: hello"}, renderAll(<-read))
+	assert.Equal(t, engine.CodeOK, send(t, c, "bob", "", "hello").Code)
+	assert.Equal(t, 2, s.Counts().Fetches)
+}
+
+// slowFetch holds the answer of the first Fetch back.
+type slowFetch struct {
+	engine.Store
+	once          sync.Once
+	reached, goOn chan struct{}
+}
+
+func (s *slowFetch) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+	found, err := s.Store.Fetch(ctx, keys)
+	s.once.Do(func() {
+		close(s.reached)
+		<-s.goOn
+	})
+	return found, err
+}
+
+func TestDatabaseAwayShared(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)),
+		record("unread", member("alice", engine.RoleOwner)))
+	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	send(t, c, "bob", "", "hello")
+	s.Fail(engine.ErrUnavailable)
+	for range 3 {
+		assert.Equal(t, []string{"room -> alice | [bob]: hello"}, renderAll(send(t, c, "bob", "", "hello")))
+	}
+	for _, test := range []struct {
+		from, to, body string
+		code           int
+		want           []string
+	}{
+		{"alice", "unread", "hello", -200, nil},
+		{"bob", "", "#members", -100, []string{"room:5060 -> bob:5070 | " + textAway}},
+		{"bob", "", "#leave", -90, []string{"room:5060 -> bob:5070 | " + textAway}},
+		{"bob", "", "#help", 1, renderAll(send(t, c, "bob", "", "#help"))},
+		{"bob", "", "#rooms", -100, []string{"room:5060 -> bob:5070 | *** The rooms cannot be listed now, because their database does not answer: please try again later"}},
+	} {
+		out := send(t, c, test.from, test.to, test.body)
+		assert.Equal(t, test.code, out.Code, test.body)
+		assert.Equal(t, test.want, renderAll(out), test.body)
+	}
+	_, err := c.Rooms(t.Context())
+	require.ErrorIs(t, err, engine.ErrUnavailable)
+	_, err = c.RoomActive(t.Context(), "sip:unread@example.org")
+	require.ErrorIs(t, err, engine.ErrUnavailable)
+	is, err := c.RoomMember(t.Context(), roomURI, "sip:bob@example.org")
+	require.NoError(t, err)
+	assert.True(t, is)
+	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
+	s.Fail(nil)
+	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, 5*time.Second, 5*time.Millisecond)
+	assert.Equal(t, engine.LevelNotice, l.levels()[1])
+	assert.Equal(t, engine.CodeOK, send(t, c, "alice", "unread", "hello").Code)
+	assert.Equal(t, engine.CodeOK, send(t, c, "bob", "", "#leave").Code)
+}
+
+func TestOddRowsAreToldOnce(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("a<b", engine.RoleMember)))
+	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	for range 3 {
+		send(t, c, "alice", "", "hello")
+		send(t, c, "alice", "", "#members")
+		send(t, c, "alice", "", "#leave")
+	}
+	assert.Equal(t, []engine.Level{engine.LevelWarning}, l.levels())
+}

@@ -1,0 +1,137 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/engine/enginetest"
+)
+
+func member(name string, role engine.Role) engine.Member {
+	return engine.Member{Address: engine.Address{User: name, Host: "example.org"}, Role: role}
+}
+
+func record(name string, members ...engine.Member) *engine.RoomRecord {
+	return &engine.RoomRecord{Address: engine.Address{User: name, Host: "example.org"}, Members: members}
+}
+
+// durable returns a conference in ModeDurable that has loaded the store.
+func durable(t testing.TB, s *enginetest.Store) *engine.Conference {
+	t.Helper()
+	set := settings()
+	set.Mode = engine.ModeDurable
+	c := engine.New(set, s)
+	t.Cleanup(c.Close)
+	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(n engine.Note) { t.Error(n.Text) }))
+	return c
+}
+
+func TestLoad(t *testing.T) {
+	private := record("den", member("bob", engine.RoleOwner), member("carol", engine.RoleInvited))
+	private.Private = true
+	c := durable(t, enginetest.NewStore(
+		record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleAdmin), member("carol", engine.RoleMember)),
+		record("empty"), private,
+	))
+	rooms, members := c.Counts()
+	assert.Equal(t, 3, rooms)
+	assert.Equal(t, 5, members)
+	play(t, c, []step{
+		{"alice", "", "#members", 1, []string{"room -> alice | Members:\n*[alice]\n[carol]\n~[bob]"}},
+		{"bob", "", "#rooms", 1, []string{"room:5060 -> bob:5070 | Rooms:\n[room]\n[empty]\n[den]"}},
+		{"carol", "", "#rooms", 1, []string{"room:5060 -> carol:5070 | Rooms:\n[room]\n[empty]"}},
+		{"carol", "den", "#accept", 1, []string{"den -> bob,carol | *** [carol] has joined the room"}},
+		{"dave", "empty", "#join", 1, []string{"empty -> dave | *** [dave] has joined the room"}},
+	})
+}
+
+func TestLoadOddRows(t *testing.T) {
+	s := enginetest.NewStore(
+		record("room", member("alice", engine.RoleOwner), member("a<b", engine.RoleMember), member("ALICE", engine.RoleMember)),
+		record("a b", member("alice", engine.RoleOwner)),
+	)
+	set := settings()
+	set.Mode = engine.ModeDurable
+	c := engine.New(set, s)
+	var notes []string
+	var loaded [][2]int
+	require.NoError(t, c.Load(t.Context(), func(rooms, members int) { loaded = append(loaded, [2]int{rooms, members}) },
+		func(n engine.Note) { notes = append(notes, n.Text) }))
+	assert.Equal(t, [][2]int{{1, 1}}, loaded)
+	assert.Equal(t, []string{
+		`room "sip:a b@example.org" left out: cannot be part of a SIP URI`,
+		`room sip:room@example.org: member "sip:a<b@example.org" left out: cannot be part of a SIP URI`,
+		`member "sip:alice@example.org" left out: there is no room "a b@example.org"`,
+		`room sip:room@example.org: member sip:ALICE@example.org is there twice: the first row counts`,
+	}, notes)
+}
+
+func TestLoadFails(t *testing.T) {
+	s := enginetest.NewStore()
+	s.Fail(engine.ErrSchema)
+	set := settings()
+	set.Mode = engine.ModeDurable
+	err := engine.New(set, s).Load(t.Context(), func(int, int) {}, func(engine.Note) {})
+	require.ErrorIs(t, err, engine.ErrSchema)
+	for _, mode := range []int{engine.ModeMemory, engine.ModeDatabase} {
+		set.Mode = mode
+		require.NoError(t, engine.New(set, s).Load(t.Context(), nil, nil))
+	}
+}
+
+// bulk is a store of many rooms that are made up while they are read.
+type bulk struct {
+	engine.Store
+	rooms, members int
+}
+
+func (b *bulk) Load(_ context.Context, room func(engine.Address, bool), member func(engine.Key, engine.Member), _ func(engine.Note)) error {
+	for i := range b.rooms {
+		room(engine.Address{User: fmt.Sprintf("room%d", i), Host: "conference.example.org"}, false)
+	}
+	for i := range b.rooms {
+		k := engine.Key(fmt.Sprintf("room%d@conference.example.org", i))
+		for j := range b.members {
+			m := engine.Member{Address: engine.Address{User: fmt.Sprintf("user%d", i*b.members+j), Host: "example.org"}}
+			if j == 0 {
+				m.Role = engine.RoleOwner
+			}
+			member(k, m)
+		}
+	}
+	return nil
+}
+
+// TestMemory bounds what a membership in a room of ten costs, the room's part
+// included, when all rooms have been looked at. A million of them have to fit
+// into 250 MB resident, which is about twice what is in use.
+func TestMemory(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	set := settings()
+	set.Mode = engine.ModeDurable
+	b := &bulk{rooms: 10_000, members: 10}
+	c := engine.New(set, b)
+	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(engine.Note) {}))
+	for i := range b.rooms {
+		v, err := c.View(t.Context(), engine.Key(fmt.Sprintf("room%d@conference.example.org", i)))
+		if err != nil || len(v.Members) != b.members {
+			t.Fatal("room", i)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	used := (after.HeapAlloc - before.HeapAlloc) / uint64(b.rooms*b.members)
+	t.Logf("%d bytes a membership", used)
+	assert.Less(t, used, uint64(130))
+	rooms, members := c.Counts()
+	assert.Equal(t, b.rooms, rooms)
+	assert.Equal(t, b.rooms*b.members, members)
+}
