@@ -11,17 +11,22 @@ import (
 	"time"
 	"unsafe"
 
-	"kamailio-imc/engine"
 	"kamailio-imc/module"
 )
 
-// The structures of the boundary.
+// The structures of the boundary, by names that tests can use too.
 type (
 	cSlice    = C.imc_slice_t
 	cSettings = C.imc_settings_t
 	cRequest  = C.imc_request_t
 	cReply    = C.imc_reply_t
 	cEvent    = C.imc_event_t
+
+	cChar = C.char
+	cInt  = C.int
+	cI32  = C.int32_t
+	cU32  = C.uint32_t
+	cU64  = C.uint64_t
 )
 
 const (
@@ -135,12 +140,12 @@ func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
 }
 
 // requestOf converts a request. Its strings are C's memory.
-func requestOf(r *cRequest) (_ engine.Request, ok bool) {
+func requestOf(r *cRequest) (_ module.Request, ok bool) {
 	if r == nil {
-		return engine.Request{}, false
+		return module.Request{}, false
 	}
 	c := converter{}
-	out := engine.Request{
+	out := module.Request{
 		From:        c.text(r.from),
 		RequestURI:  c.text(r.request_uri),
 		CallID:      c.text(r.call_id),

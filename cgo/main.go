@@ -24,7 +24,6 @@ import "C"
 import (
 	"time"
 
-	"kamailio-imc/engine"
 	"kamailio-imc/module"
 )
 
@@ -50,10 +49,11 @@ func imc_engine_start(settings *C.imc_settings_t, reply *C.imc_reply_t) (status 
 	}
 	p, err := module.Start(s)
 	if err != nil {
-		module.Log(r, engine.LevelError, err.Error())
+		r.LogError(err)
 		return C.IMC_ENGINE_ESTART
 	}
 	process = p
+	p.LimitRuntime()
 	return C.IMC_ENGINE_OK
 }
 
@@ -64,7 +64,7 @@ func imc_engine_handle(request *C.imc_request_t, reply *C.imc_reply_t) (status C
 	if r == nil {
 		return C.IMC_ENGINE_EINVAL
 	}
-	r.Code = engine.CodeMalformed
+	r.Code = module.Refused
 	if process == nil {
 		return C.IMC_ENGINE_ESTART
 	}

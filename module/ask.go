@@ -22,7 +22,7 @@ func (h *Host) serveQuery(payload []byte, a *answer) {
 	}
 	ctx, cancel, ok := h.within(deadline)
 	if !ok {
-		a.id = answered
+		a.done = true
 		return
 	}
 	defer cancel()

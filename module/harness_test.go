@@ -15,7 +15,7 @@ import (
 // system is a host and its workers over real socket pairs, all in this
 // process.
 type system struct {
-	t        *testing.T
+	t        testing.TB
 	host     *tester
 	workers  []*tester
 	versions []atomic.Uint64
@@ -49,9 +49,9 @@ type result struct {
 	ready    bool
 }
 
-func newTester(t testing.TB) *tester {
+func newTester(tb testing.TB) *tester {
 	return &tester{
-		t: t, counters: make([]atomic.Uint64, CounterRow),
+		t: tb, counters: make([]atomic.Uint64, CounterRow),
 		buf: make([]byte, ReplyMin), events: make([]byte, ReplyMin),
 	}
 }
@@ -65,9 +65,9 @@ func testSettings(versions, row []atomic.Uint64) Settings {
 }
 
 // start starts a host and n workers; change may be nil.
-func start(t *testing.T, n int, change func(*Settings)) *system {
-	t.Helper()
-	s := &system{t: t, versions: make([]atomic.Uint64, 1<<10)}
+func start(tb testing.TB, n int, change func(*Settings)) *system {
+	tb.Helper()
+	s := &system{t: tb, versions: make([]atomic.Uint64, 1<<10)}
 	settings := func(row []atomic.Uint64) Settings {
 		out := testSettings(s.versions, row)
 		if change != nil {
@@ -78,23 +78,23 @@ func start(t *testing.T, n int, change func(*Settings)) *system {
 	var hostEnds []int
 	for range n {
 		pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		hostEnds = append(hostEnds, pair[1])
-		w := newTester(t)
+		w := newTester(tb)
 		set := settings(w.counters)
 		set.Roles, set.WorkerFD = RoleWorker, pair[0]
 		w.p, err = Start(set)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = syscall.Close(pair[0]) })
+		require.NoError(tb, err)
+		tb.Cleanup(func() { _ = syscall.Close(pair[0]) })
 		s.workers = append(s.workers, w)
 	}
-	s.host = newTester(t)
+	s.host = newTester(tb)
 	set := settings(s.host.counters)
 	set.Roles, set.HostFDs = RoleHost, hostEnds
 	var err error
 	s.host.p, err = Start(set)
-	require.NoError(t, err)
-	t.Cleanup(func() { s.host.p.Stop() })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { s.host.p.Stop() })
 	return s
 }
 
@@ -141,32 +141,32 @@ func (x *tester) collect(buf []byte, reply *Reply, status Status) result {
 	}
 }
 
-func (r *result) take(t testing.TB, record []byte) {
-	t.Helper()
+func (r *result) take(tb testing.TB, record []byte) {
+	tb.Helper()
 	d := decoder{b: record[recordHead:]}
 	switch record[4] {
 	case RecordMessage:
 		h, to, ok := parseMessage(record)
-		require.True(t, ok)
+		require.True(tb, ok)
 		h.body = append([]byte(nil), h.body...)
 		r.messages = append(r.messages, sent{h, to})
 		r.records = append(r.records, append([]byte(nil), record...))
 	case RecordLog:
 		level := d.u8()
 		r.logs = append(r.logs, fmt.Sprintf("%d %s", level, d.str()))
-		require.True(t, d.done())
+		require.True(tb, d.done())
 	case RecordRoom:
 		uri := string(d.str())
 		members := d.u32()
 		r.rooms = append(r.rooms, fmt.Sprintf("%s %d %s", uri, members, d.str()))
-		require.True(t, d.done())
+		require.True(tb, d.done())
 	case RecordMember:
 		r.members = append(r.members, string(d.str()))
-		require.True(t, d.done())
+		require.True(tb, d.done())
 	case RecordReady:
 		r.ready = true
 	default:
-		require.Fail(t, "unknown record", "%d", record[4])
+		require.Fail(tb, "unknown record", "%d", record[4])
 	}
 }
 
@@ -226,4 +226,40 @@ func (x *tester) room(uri string, n int) {
 		r := x.handle(user(i), uri, "#join")
 		require.Equal(x.t, 1, r.code, "%v", r.logs)
 	}
+}
+
+// frame is a frame as it came from a socket.
+type frame struct {
+	kind    byte
+	id      uint32
+	payload []byte
+}
+
+// testConn returns a host's end of a socket pair, and a function that returns
+// the frames that were written to it, once it is closed.
+func testConn(tb testing.TB) (*conn, func() []frame) {
+	tb.Helper()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(tb, err)
+	c, err := newConn(pair[0])
+	require.NoError(tb, err)
+	done := make(chan []frame)
+	go func() {
+		defer close(done)
+		l, err := newLink(pair[1], 5*time.Second)
+		if err != nil {
+			return
+		}
+		defer func() { _ = syscall.Close(pair[1]) }()
+		var frames []frame
+		for {
+			kind, id, payload, err := l.receive(monotonic() + uint64(5*time.Second))
+			if err != nil {
+				done <- frames
+				return
+			}
+			frames = append(frames, frame{kind, id, append([]byte(nil), payload...)})
+		}
+	}()
+	return c, func() []frame { return <-done }
 }

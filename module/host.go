@@ -35,19 +35,19 @@ type Host struct {
 	notes    *notes
 	wake     chan struct{} // holds one token if there may be something for next
 
-	ctx      context.Context //nolint:containedctx // ends with stop, not with a call
-	cancel   context.CancelFunc
-	ready    chan struct{} // closed when the rooms are loaded
-	failed   chan struct{} // closed when the start failed
-	told     bool          // READY was handed out
-	requests sync.WaitGroup
+	ctx    context.Context //nolint:containedctx // ends with stop, not with a call
+	cancel context.CancelFunc
+	ready  chan struct{} // closed when the rooms are loaded
+	failed chan struct{} // closed when the start failed
+	told   bool          // READY was handed out
 
 	conf  *engine.Conference // set before ready is closed
 	store engine.Store       // the same; nil in mode 0
 
-	mu    sync.Mutex
-	conns []*conn
-	ended atomic.Bool
+	conns   []*conn
+	mu      sync.Mutex     // held while serve is started for conns, or they are closed
+	ended   atomic.Bool    // set with mu held
+	serving sync.WaitGroup // goroutines of serve
 }
 
 // newHost starts the host: loading goes on in a goroutine, see next.
@@ -69,8 +69,7 @@ func newHost(s *Settings) (*Host, error) {
 	for _, fd := range s.HostFDs {
 		c, err := newConn(fd)
 		if err != nil {
-			h.cancel()
-			h.closeConns()
+			h.end()
 			return nil, err
 		}
 		h.conns = append(h.conns, c)
@@ -105,7 +104,11 @@ func (h *Host) start() {
 	h.awake()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ended.Load() {
+		return
+	}
 	for _, c := range h.conns {
+		h.serving.Add(1)
 		go h.serve(c)
 	}
 }
@@ -118,7 +121,11 @@ func (h *Host) fail() {
 func (h *Host) load() error {
 	s := h.settings
 	if s.Mode != 0 {
-		store, notes, err := s.Open(h.ctx, s)
+		open := s.Open
+		if open == nil {
+			open = openSQL
+		}
+		store, notes, err := open(h.ctx, s, h.noteOne)
 		h.noteAll(notes)
 		if err != nil {
 			return err
@@ -132,7 +139,7 @@ func (h *Host) load() error {
 		Mode:          s.Mode,
 		CacheTTL:      s.CacheTTL,
 		Changed:       func(k engine.Key) { h.versions.bump(string(k)) },
-		Note:          func(n engine.Note) { h.notes.add(n.Level, n.Text) },
+		Note:          h.noteOne,
 	}, h.store)
 	began := time.Now()
 	last := began
@@ -141,7 +148,7 @@ func (h *Host) load() error {
 			last = time.Now()
 			h.notes.addf(engine.LevelNotice, "loading: %d rooms, %d members so far", rooms, members)
 		}
-	}, func(n engine.Note) { h.notes.add(n.Level, n.Text) })
+	}, h.noteOne)
 	if err != nil {
 		return err
 	}
@@ -152,6 +159,8 @@ func (h *Host) load() error {
 	}
 	return nil
 }
+
+func (h *Host) noteOne(n engine.Note) { h.notes.add(n.Level, n.Text) }
 
 func (h *Host) noteAll(lines []engine.Note) {
 	for _, n := range lines {
@@ -257,14 +266,12 @@ func (h *Host) unsent(e *Event, reply *Reply) Status {
 // stop ends the service: no more requests are taken, storage is closed. What
 // is queued can still be taken with next.
 func (h *Host) stop() Status {
-	if h.ended.Swap(true) {
+	if !h.end() {
 		return StatusOK
 	}
-	h.cancel()
-	h.closeConns()
 	done := make(chan struct{})
 	go func() {
-		h.requests.Wait()
+		h.serving.Wait()
 		close(done)
 	}()
 	select {
@@ -280,10 +287,16 @@ func (h *Host) stop() Status {
 	return StatusOK
 }
 
-func (h *Host) closeConns() {
+// end lets all that runs come to its end. It reports false if it did already.
+func (h *Host) end() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ended.Swap(true) {
+		return false
+	}
+	h.cancel()
 	for _, c := range h.conns {
 		c.close()
 	}
+	return true
 }

@@ -17,6 +17,12 @@ const (
 	workerMemoryLimit = 24 << 20
 )
 
+// Request is a MESSAGE request; its fields are valid during a call.
+type Request = engine.Request
+
+// Refused is the code of a request that nothing is known of.
+const Refused = engine.CodeMalformed
+
 // Process is the library in one process. Its methods are for the process's
 // main thread, one at a time. What they write goes into the Reply; see its
 // Code and More. No argument is kept after a method returned.
@@ -41,16 +47,23 @@ func Start(s Settings) (*Process, error) {
 	if s.Roles&RoleHost != 0 {
 		p.host, err = newHost(&p.settings)
 	} else {
-		// A worker runs one thing at a time and has next to no garbage.
-		runtime.GOMAXPROCS(1)
-		debug.SetGCPercent(workerGCPercent)
-		debug.SetMemoryLimit(workerMemoryLimit)
 		p.worker, err = newWorker(&p.settings)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// LimitRuntime bounds what the Go runtime of this process takes. It is apart
+// from Start because it is in force for everything in the process.
+func (p *Process) LimitRuntime() {
+	if p.host == nil {
+		// A worker runs one thing at a time and makes next to no garbage.
+		runtime.GOMAXPROCS(1)
+		debug.SetGCPercent(workerGCPercent)
+		debug.SetMemoryLimit(workerMemoryLimit)
+	}
 }
 
 // Handle handles a MESSAGE request. Its fields are valid during the call.
@@ -66,6 +79,7 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 		reply.Code = engine.RefusalCode(r, p.settings.CommandStart)
 	}
 	defer p.count(command, reply)
+	debugHandle(r)
 	if p.worker != nil {
 		return p.worker.handle(r, command, reply)
 	}

@@ -21,6 +21,15 @@ const (
 	RecordReady   = 5
 )
 
+// Levels of LOG records, as in enum imc_log_level.
+const (
+	LogError   = engine.LevelError
+	LogWarning = engine.LevelWarning
+	LogNotice  = engine.LevelNotice
+	LogInfo    = engine.LevelInfo
+	LogDebug   = engine.LevelDebug
+)
+
 // FlagInvitation in a MESSAGE record asks for a report of a final response
 // >= 300.
 const FlagInvitation = 1
@@ -65,10 +74,10 @@ func (h *head) size() int {
 		len(h.contentType) + len(h.inviter) + len(h.body) + 4
 }
 
-// append writes the record up to the recipients, which are n and take
-// bytes bytes; the caller appends exactly those.
-func (h *head) append(dst []byte, n, bytes int) []byte {
-	dst = appendU32(dst, uint32(h.size()-4+bytes))
+// append writes the record up to the recipients: n of them, whose fields take
+// length bytes; the caller appends exactly those.
+func (h *head) append(dst []byte, n, length int) []byte {
+	dst = appendU32(dst, uint32(h.size()-4+length))
 	dst = append(dst, RecordMessage)
 	dst = binary.LittleEndian.AppendUint64(dst, h.id)
 	dst = append(dst, h.flags)
@@ -85,26 +94,26 @@ func (h *head) append(dst []byte, n, bytes int) []byte {
 func strSize(s string) int { return 4 + len(s) }
 
 // fit returns how many of the recipients, at most limit, fit into a record
-// whose head takes headSize bytes, and how many bytes they take. It returns 0
-// if not even the first one fits.
-func fit(headSize int, to []string, limit int) (n, bytes int) {
+// whose head takes headSize bytes, and how many bytes their fields take. It
+// returns 0 if not even the first one fits.
+func fit(headSize int, to []string, limit int) (n, length int) {
 	if len(to) > limit {
 		to = to[:limit]
 	}
 	for _, uri := range to {
-		if headSize+bytes+strSize(uri) > RecordMax {
+		if headSize+length+strSize(uri) > RecordMax {
 			break
 		}
-		bytes += strSize(uri)
+		length += strSize(uri)
 		n++
 	}
-	return n, bytes
+	return n, length
 }
 
-// appendMessage appends the record of h with the recipients in to, which take
-// bytes bytes (see fit).
-func appendMessage(dst []byte, h *head, to []string, bytes int) []byte {
-	dst = h.append(dst, len(to), bytes)
+// appendMessage appends the record of h with the recipients in to, whose
+// fields take length bytes (see fit).
+func appendMessage(dst []byte, h *head, to []string, length int) []byte {
+	dst = h.append(dst, len(to), length)
 	for _, uri := range to {
 		dst = appendStr(dst, uri)
 	}

@@ -129,8 +129,8 @@ type sink interface {
 	room(n int) *[]byte
 }
 
-// Log writes a LOG record to reply.
-func Log(reply *Reply, level engine.Level, text string) { note(reply, level, text) }
+// LogError writes a LOG record of level LogError.
+func (r *Reply) LogError(err error) { note(r, LogError, err.Error()) }
 
 // note writes a LOG record.
 func note(s sink, level engine.Level, text string) {

@@ -19,6 +19,7 @@ type answer struct {
 	code   int
 	status Status
 	buf    []byte
+	done   bool  // nothing is to be answered any more
 	err    error // of the socket; nothing more is sent
 }
 
@@ -52,6 +53,7 @@ func (a *answer) send(flags byte) {
 // one thing at a time, so its requests are handled one after the other, those
 // of different workers at the same time.
 func (h *Host) serve(c *conn) {
+	defer h.serving.Done()
 	defer c.close()
 	var buf []byte
 	for {
@@ -62,10 +64,8 @@ func (h *Host) serve(c *conn) {
 			}
 			return
 		}
-		h.requests.Add(1)
 		a := newAnswer(c, id, buf)
 		h.serveFrame(kind, payload, a)
-		h.requests.Done()
 		if a.err != nil {
 			if !h.ended.Load() {
 				h.notes.addf(engine.LevelError, "answer to a worker: %v", a.err)
@@ -113,13 +113,10 @@ func (h *Host) serveFrame(kind byte, payload []byte, a *answer) {
 	default:
 		a.status = StatusInvalid
 	}
-	if a.id != answered {
+	if !a.done {
 		a.send(answerLast)
 	}
 }
-
-// answered is the id of an answer that was given by other means.
-const answered = 0
 
 // within returns a context that ends early enough for the answer to reach
 // the worker before its deadline. ok is false if there is no time left: the
@@ -129,6 +126,7 @@ func (h *Host) within(deadline uint64) (_ context.Context, _ context.CancelFunc,
 	if left <= 0 {
 		return nil, nil, false
 	}
+	left = min(left, maxTimeout)
 	ctx, cancel := context.WithTimeout(h.ctx, left-min(left/5, time.Second))
 	return ctx, cancel, true
 }
@@ -146,12 +144,12 @@ func (h *Host) serveRequest(payload []byte, a *answer) {
 	}
 	ctx, cancel, ok := h.within(deadline)
 	if !ok {
-		a.id = answered
+		a.done = true
 		return
 	}
 	defer cancel()
 	if !command && h.sendSnapshot(ctx, &r, a) {
-		a.id = answered
+		a.done = true
 		return
 	}
 	a.code = h.handle(ctx, &r, command, a)

@@ -1,13 +1,10 @@
 package module
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"kamailio-imc/engine"
 )
 
 // Role says what a process is, a mask.
@@ -24,10 +21,6 @@ const maxTimeout = 10 * time.Minute
 
 // ErrSettings is wrapped by every error of [Start] that settings cause.
 var ErrSettings = errors.New("impossible settings")
-
-// Opener opens the storage of db_mode 1 and 2. The notes are for the log; no
-// text of it, nor the error's, holds the password of the URL.
-type Opener func(ctx context.Context, s *Settings) (engine.Store, []engine.Note, error)
 
 // Settings are what a process is started with.
 type Settings struct {
@@ -52,7 +45,7 @@ type Settings struct {
 	WorkerFD int   // worker: its end of its socket pair; Start takes it over
 	HostFDs  []int // host: its ends of all socket pairs; Start takes them over
 
-	// Open is called by a host in db_mode 1 and 2.
+	// Open is called by a host in db_mode 1 and 2; nil: the database of URL.
 	Open Opener
 }
 
@@ -81,8 +74,6 @@ func (s *Settings) check() error {
 		return bad("a row of %d counters, not %d", len(s.Counters), CounterRow)
 	case s.Roles == RoleWorker && s.WorkerFD < 0:
 		return bad("worker's socket %d", s.WorkerFD)
-	case s.Roles&RoleHost != 0 && s.Mode != 0 && s.Open == nil:
-		return bad("no storage for db_mode %d", s.Mode)
 	}
 	for _, fd := range s.HostFDs {
 		if fd < 0 {

@@ -198,7 +198,7 @@ func (w *Worker) look(s *snapshot, what int, user string) int {
 // event passes an event on to the host.
 func (w *Worker) event(e *Event, reply *Reply) Status {
 	deadline := w.deadline()
-	what := ""
+	var what string
 	switch e.Kind {
 	case EventUnsent:
 		n := messageRecipients(e.Message)

@@ -1,0 +1,167 @@
+package module
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// queueTest is a queue with what it told.
+type queueTest struct {
+	*queue
+	t       *testing.T
+	started []string
+	gauge   int
+}
+
+func testQueue(t *testing.T, size int) *queueTest {
+	t.Helper()
+	q := &queueTest{t: t}
+	q.queue = newQueue(size,
+		func(room string) { q.started = append(q.started, room) },
+		func(n int) { q.gauge = n }, func() {})
+	return q
+}
+
+func uris(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("sip:%s%d@h", prefix, i)
+	}
+	return out
+}
+
+func text(room, body string, to []string) batch {
+	return batch{head: head{room: room, from: "sip:" + room, body: []byte(body)}, to: to}
+}
+
+// next takes a batch; nil: there is none.
+func (q *queueTest) next() *sent {
+	q.t.Helper()
+	record, _ := q.take(nil)
+	if len(record) == 0 {
+		return nil
+	}
+	require.LessOrEqual(q.t, len(record), RecordMax)
+	h, to, ok := parseMessage(record)
+	require.True(q.t, ok)
+	return &sent{h, to}
+}
+
+func TestQueueTakesRoomsInTurn(t *testing.T) {
+	q := testQueue(t, 10000)
+	big := uris("b", 200)
+	require.True(t, q.push(text("big@h", "1", big)))
+	require.True(t, q.push(text("small@h", "2", uris("s", 2))))
+	require.True(t, q.push(text("small@h", "3", uris("s", 2))))
+	assert.Equal(t, []string{"big@h", "small@h"}, q.started)
+
+	var rooms []string
+	got := map[string][]string{}
+	for m := q.next(); m != nil; m = q.next() {
+		rooms = append(rooms, m.room)
+		got[string(m.body)] = append(got[string(m.body)], m.to...)
+		require.True(t, q.sent(m.id))
+		assert.False(t, q.sent(m.id), "reported twice")
+	}
+	assert.Equal(t, []string{"big@h", "small@h", "big@h", "small@h", "big@h", "big@h"}, rooms)
+	assert.Equal(t, big, got["1"])
+	assert.Equal(t, uris("s", 2), got["3"])
+	assert.Zero(t, q.gauge)
+	assert.False(t, q.busy("big@h"))
+}
+
+func TestQueueHasOneBatchOfARoomOut(t *testing.T) {
+	q := testQueue(t, 1000)
+	q.push(text("a@h", "1", uris("u", 100)), text("a@h", "2", uris("u", 1)))
+	m := q.next()
+	require.NotNil(t, m)
+	assert.Nil(t, q.next(), "order would be lost")
+	assert.True(t, q.busy("a@h"))
+	q.sent(m.id)
+	require.NotNil(t, q.next())
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	q := testQueue(t, 100)
+	require.True(t, q.push(text("a@h", "1", uris("u", 60))))
+	assert.False(t, q.push(text("b@h", "2", uris("u", 30)), text("b@h", "2", uris("v", 30))))
+	assert.False(t, q.busy("b@h"), "all or nothing")
+	assert.True(t, q.push(text("b@h", "3", uris("u", 40))))
+	assert.Equal(t, 100, q.gauge)
+	m := q.next()
+	assert.False(t, q.push(text("c@h", "4", uris("u", 1))), "what is out counts too")
+	q.sent(m.id)
+	assert.True(t, q.push(text("c@h", "4", uris("u", 1))))
+}
+
+func TestQueueTakesATextThatIsLargerThanItself(t *testing.T) {
+	q := testQueue(t, 10)
+	require.True(t, q.push(text("a@h", "1", uris("u", 50))))
+	assert.False(t, q.push(text("b@h", "2", uris("u", 1))))
+}
+
+func TestQueueSendsTheRestFirst(t *testing.T) {
+	q := testQueue(t, 1000)
+	now := time.Now()
+	q.push(text("a@h", "1", uris("u", 10)), text("a@h", "2", uris("u", 1)))
+	m := q.next()
+	retried, dropped, ok := q.unsent(m.id, 4, now)
+	assert.True(t, ok)
+	assert.Equal(t, 6, retried)
+	assert.Zero(t, dropped)
+	assert.Equal(t, 7, q.waiting())
+	_, _, ok = q.unsent(m.id, 4, now)
+	assert.False(t, ok, "reported twice")
+
+	m = q.next()
+	assert.Equal(t, "1", string(m.body))
+	assert.Equal(t, uris("u", 10)[4:], m.to)
+	_, _, ok = q.unsent(m.id, len(m.to)+1, now)
+	assert.False(t, ok, "more than there are")
+	q.sent(m.id)
+	assert.Equal(t, "2", string(q.next().body))
+}
+
+func TestQueueGivesARecipientUpInTheEnd(t *testing.T) {
+	q := testQueue(t, 1000)
+	now := time.Now()
+	q.push(text("a@h", "1", uris("u", 3)))
+	for waited := time.Duration(0); waited < giveUp; waited += time.Second {
+		m := q.next()
+		require.Len(t, m.to, 3)
+		_, dropped, ok := q.unsent(m.id, 0, now.Add(waited))
+		require.True(t, ok)
+		require.Zero(t, dropped)
+	}
+	retried, dropped, ok := q.unsent(q.next().id, 0, now.Add(giveUp))
+	assert.True(t, ok)
+	assert.Equal(t, 1, dropped)
+	assert.Equal(t, 2, retried)
+	assert.Equal(t, uris("u", 3)[1:], q.next().to)
+	assert.Equal(t, 2, q.gauge)
+}
+
+func TestQueueDropsWhatNoRecordHolds(t *testing.T) {
+	q := testQueue(t, 1000)
+	q.push(text("a@h", strings.Repeat("x", RecordMax), uris("u", 3)), text("a@h", "2", uris("u", 1)))
+	record, dropped := q.take(nil)
+	assert.Equal(t, 3, dropped)
+	h, _, ok := parseMessage(record)
+	require.True(t, ok)
+	assert.Equal(t, "2", string(h.body))
+	q.sent(h.id)
+	assert.Zero(t, q.gauge)
+}
+
+func TestQueueKeepsItsOwnBody(t *testing.T) {
+	q := testQueue(t, 1000)
+	body := []byte("before")
+	q.push(batch{head: head{room: "a@h", body: body}, to: uris("u", 1)})
+	copy(body, "after!")
+	assert.Equal(t, "before", string(q.next().body))
+}

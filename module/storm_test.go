@@ -1,0 +1,178 @@
+package module
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// mailbox is what every user received, in order.
+type mailbox struct {
+	mu  sync.Mutex
+	got map[string][]string
+}
+
+func (b *mailbox) deliver(messages []sent) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range messages {
+		for _, to := range m.to {
+			b.got[to] = append(b.got[to], string(m.body))
+		}
+	}
+}
+
+// pump is the host's main thread: it delivers what is queued until done is
+// closed and nothing is left. Every third batch finds no memory first.
+func (s *system) pump(box *mailbox, done <-chan struct{}) {
+	for i := 0; ; i++ {
+		r := s.host.next(time.Millisecond)
+		if len(r.messages) == 0 {
+			if isClosed(done) && s.host.counter(CounterQueued) == 0 {
+				return
+			}
+			continue
+		}
+		e := &Event{Kind: EventSent, Message: r.records[0]}
+		if i%3 == 0 {
+			e.Kind, e.Code, e.First = EventUnsent, -2, len(r.messages[0].to)/2
+			r.messages[0].to = r.messages[0].to[:e.First]
+		}
+		box.deliver(r.messages)
+		assert.Equal(s.t, StatusOK, s.host.event(e).status)
+	}
+}
+
+// TestCrowd: users talk in rooms of several sizes through several workers at
+// once, some of whose sends fail for want of memory. Every member receives
+// every text once, and each sender's in the order sent.
+func TestCrowd(t *testing.T) {
+	const workers, texts = 4, 40
+	sizes := []int{2, 2, 5, 10, 12, 40, 60}
+	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize = 10, 1<<30 }).ready()
+	for i, size := range sizes {
+		s.workers[0].room(fmt.Sprintf("sip:r%d@h", i), size)
+	}
+	s.host.drain()
+
+	box := &mailbox{got: map[string][]string{}}
+	done, pumped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(pumped)
+		s.pump(box, done)
+	}()
+	// One goroutine a worker. The first four users of every room talk, each
+	// through all workers in turn: a text is sent when the last is answered.
+	var locks [workers]sync.Mutex
+	var talking sync.WaitGroup
+	for i, size := range sizes {
+		for u := range min(size, 4) {
+			talking.Go(func() {
+				for n := range texts {
+					k := (u + n) % workers
+					locks[k].Lock()
+					r := s.workers[k].handle(user(u), fmt.Sprintf("sip:r%d@h", i), fmt.Sprintf("r%d %d", i, n))
+					assert.Equal(t, 1, r.code, "%v", r.logs)
+					for j := range r.messages { // the worker's own sends
+						m := r.messages[j]
+						if rand.IntN(10) == 0 {
+							first := rand.IntN(len(m.to))
+							m.to = m.to[:first]
+							assert.Equal(t, 1, s.workers[k].event(&Event{Kind: EventUnsent, Code: -2, First: first, Message: r.records[j]}).code)
+						}
+						box.deliver([]sent{m})
+					}
+					locks[k].Unlock()
+				}
+			})
+		}
+	}
+	talking.Wait()
+	close(done)
+	<-pumped
+
+	want := map[string]int{}
+	for i, size := range sizes {
+		for from := range min(size, 4) {
+			for n := range texts {
+				for to := range size {
+					if to != from {
+						want[fmt.Sprintf("%s [user%d]: r%d %d", user(to), from, i, n)]++
+					}
+				}
+			}
+		}
+	}
+	last := map[string]int{}
+	for to, bodies := range box.got {
+		for _, body := range bodies {
+			want[to+" "+body]--
+			var from, room, n int
+			_, err := fmt.Sscanf(body, "[user%d]: r%d %d", &from, &room, &n)
+			require.NoError(t, err)
+			pair := fmt.Sprint(to, from, room)
+			assert.Equal(t, last[pair], n, "order of %s", pair)
+			last[pair]++
+		}
+	}
+	for what, n := range want {
+		require.Zero(t, n, what)
+	}
+}
+
+// TestStorm: joins, leaves and texts on one room from several workers at once
+// end in one state, the same for every question.
+func TestStorm(t *testing.T) {
+	const workers, users, rounds = 4, 8, 60
+	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize = 4, 1<<30 }).ready()
+	s.workers[0].room(room, 1)
+	box := &mailbox{got: map[string][]string{}}
+	done, pumped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(pumped)
+		s.pump(box, done)
+	}()
+	var storm sync.WaitGroup
+	for k, w := range s.workers {
+		storm.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(k), 1))
+			for range rounds {
+				u := user(1 + random.IntN(users))
+				body := []string{"#join", "#leave", "text", "#members", "#add " + user(1+random.IntN(users))}[random.IntN(5)]
+				r := w.handle(u, room, body)
+				assert.Equal(t, StatusOK, r.status)
+				w.handle(user(0), room, "owner's text")
+			}
+		})
+	}
+	storm.Wait()
+	close(done)
+	<-pumped
+
+	var members []string
+	for u := range users + 1 {
+		if s.workers[u%workers].query(QueryRoomMember, room, user(u)).code == 1 {
+			members = append(members, user(u))
+		}
+	}
+	for _, w := range s.workers {
+		got := w.query(QueryListMembers, room, "").members
+		slices.Sort(got)
+		assert.Equal(t, members, got)
+		text := w.handle(user(0), room, "who is here?")
+		assert.Equal(t, 1, text.code)
+		var to []string
+		for _, m := range append(text.messages, s.host.drain()...) {
+			to = append(to, m.to...)
+		}
+		slices.Sort(to)
+		assert.Equal(t, members[1:], to)
+	}
+	assert.Equal(t, len(members), s.host.counter(CounterMembers))
+}

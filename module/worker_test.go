@@ -1,0 +1,183 @@
+package module
+
+import (
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
+)
+
+// lonely returns a worker whose host is what the test writes to conn.
+func lonely(tb testing.TB, timeout time.Duration) (*tester, *conn) {
+	tb.Helper()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(tb, err)
+	w := newTester(tb)
+	s := testSettings(make([]atomic.Uint64, 16), w.counters)
+	s.Roles, s.WorkerFD, s.Timeout = RoleWorker, pair[0], timeout
+	w.p, err = Start(s)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = syscall.Close(pair[0]) })
+	c, err := newConn(pair[1])
+	require.NoError(tb, err)
+	tb.Cleanup(c.close)
+	return w, c
+}
+
+func TestWorkerRefusesInTime(t *testing.T) {
+	w, _ := lonely(t, 30*time.Millisecond)
+	for body, code := range map[string]int{"text": -200, "#join": -40, "#": -20, "#rooms": -100, "#x": -130} {
+		began := time.Now()
+		r := w.handle(user(0), room, body)
+		assert.Equal(t, StatusTimeout, r.status)
+		assert.Equal(t, code, r.code, "%q", body)
+		assert.GreaterOrEqual(t, time.Since(began), 25*time.Millisecond)
+		require.Len(t, r.logs, 1)
+		assert.True(t, strings.HasPrefix(r.logs[0], "2 room "+room), r.logs[0])
+	}
+	assert.Equal(t, 5, w.counter(CounterRefused))
+	assert.Equal(t, 4, w.counter(CounterCommands))
+	assert.Equal(t, -1, w.query(QueryRoomActive, room, "").code)
+}
+
+// answerNext answers the next frame of the worker.
+func answerNext(c *conn, code int, m *engine.Message) error {
+	_, id, _, err := c.read()
+	if err != nil {
+		return err
+	}
+	a := newAnswer(c, id, nil)
+	a.code = code
+	if m != nil {
+		message(a, m)
+	}
+	a.send(answerLast)
+	return a.err
+}
+
+func TestWorkerDropsLateAnswers(t *testing.T) {
+	w, c := lonely(t, 50*time.Millisecond)
+	m := &engine.Message{From: room, To: uris("u", 3), ContentType: "text/plain", Body: []byte("late")}
+	r := w.handle(user(0), room, "#join")
+	assert.Equal(t, StatusTimeout, r.status)
+	require.NoError(t, answerNext(c, 1, m)) // too late
+
+	go func() { _ = answerNext(c, 1, nil) }()
+	r = w.handle(user(0), room, "#leave")
+	assert.Equal(t, StatusOK, r.status)
+	assert.Equal(t, 1, r.code)
+	assert.Empty(t, r.messages)
+	require.Len(t, r.logs, 1)
+	assert.Contains(t, r.logs[0], "3 MESSAGEs dropped")
+	assert.Equal(t, 3, w.counter(CounterDropped))
+}
+
+func TestWorkerWithoutHost(t *testing.T) {
+	w, c := lonely(t, time.Second)
+	c.close()
+	for i := range 3 {
+		r := w.handle(user(0), room, "#join")
+		assert.Equal(t, StatusTimeout, r.status)
+		assert.Equal(t, -40, r.code)
+		if i == 0 {
+			require.Len(t, r.logs, 1)
+			assert.True(t, strings.HasPrefix(r.logs[0], "1 "), r.logs[0])
+		} else {
+			assert.Empty(t, r.logs, "told once")
+		}
+	}
+}
+
+func TestWorkerWritesALargeRequestToASlowHost(t *testing.T) {
+	w, c := lonely(t, 20*time.Millisecond)
+	body := strings.Repeat("x", 250000)
+	for range 8 { // more than the socket holds: frames are written in part
+		assert.Equal(t, StatusTimeout, w.handle(user(0), room, body).status)
+	}
+	got := make(chan int)
+	go func() {
+		n := 0
+		for {
+			_, _, payload, err := c.read()
+			if err != nil {
+				break
+			}
+			_, r, ok := parseRequest(payload)
+			assert.True(t, ok, "the stream is broken")
+			if string(r.Body) == "end" {
+				break
+			}
+			assert.Len(t, r.Body, len(body))
+			n++
+		}
+		got <- n
+	}()
+	w.handle(user(0), room, "end")
+	select {
+	case n := <-got:
+		assert.Positive(t, n)
+	case <-time.After(5 * time.Second):
+		assert.Fail(t, "the last request did not come through")
+	}
+}
+
+func TestWorkerRefusesWhatNoFrameHolds(t *testing.T) {
+	w, _ := lonely(t, time.Second)
+	r := w.handle(user(0), room, strings.Repeat("x", frameMax))
+	assert.Equal(t, StatusOK, r.status)
+	assert.Equal(t, -200, r.code)
+	assert.Len(t, r.logs, 1)
+}
+
+func TestWorkerTakesOnlyEventsThatCanBe(t *testing.T) {
+	w, _ := lonely(t, time.Second)
+	h := head{room: "r@h"}
+	record := appendMessage(nil, &h, []string{"sip:a@h"}, strSize("sip:a@h"))
+	for _, e := range []Event{
+		{}, {Kind: 99}, {Kind: EventSent, Message: record},
+		{Kind: EventUnsent, Message: record, First: 2}, {Kind: EventUnsent, Message: record, First: -1},
+		{Kind: EventUnsent, Message: nil, First: 1}, {Kind: EventUnsent, Message: make([]byte, RecordMax+1)},
+		{Kind: EventInvitationFailed, Room: strings.Repeat("x", RecordMax+1)},
+	} {
+		assert.Equal(t, StatusInvalid, w.event(&e).status)
+	}
+}
+
+// FuzzWorkerAnswer: a worker takes whatever its socket brings, and ends the
+// connection over what makes no sense.
+func FuzzWorkerAnswer(f *testing.F) {
+	answer := append(beginFrame(nil, frameAnswer, 1), answerLast, 1, 0, 0, 0, 0, 0, 0, 0)
+	f.Add(endFrame(appendLog(answer, engine.LevelInfo, "line"), 0))
+	v := engine.NewRoomView(engine.Address{User: "room", Host: "example.org"}, false, []string{user(0), user(1)}, nil)
+	f.Add(endFrame(appendSnapshot(beginFrame(nil, frameSnapshot, 1), 0, 0, v), 0))
+	f.Add([]byte{1, 0, 0, 0})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 6, 1, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		w, c := lonely(t, 20*time.Millisecond)
+		go func() {
+			_ = c.write(b)
+			c.close()
+		}()
+		// What is in its records is the host's affair, that they are whole not.
+		whole := func() {
+			b := w.replies.byBuffer[&w.buf[0]].Bytes()
+			for len(b) > 0 {
+				_, rest, ok := nextRecord(b)
+				require.True(t, ok)
+				b = rest
+			}
+		}
+		for _, body := range []string{"text", "#join"} {
+			w.p.Handle(&engine.Request{From: user(0), RequestURI: room, Body: []byte(body)}, w.replies.Begin(w.buf))
+			whole()
+		}
+		w.p.Query(QueryListRooms, "", "", w.replies.Begin(w.buf))
+		whole()
+	})
+}
