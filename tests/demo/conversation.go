@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -55,13 +54,13 @@ func everybody(text string, who ...string) []seen {
 	return all
 }
 
-// converse plays the conversation on the server (host:port) and writes what
-// each of the users sees. It fails at the first thing that is not as it
-// should be.
-func converse(ctx context.Context, server string, out io.Writer) error {
+// converse plays the conversation on the server (host:port) and shows what each
+// of the users sees, a line a call. It fails at the first thing that is not as
+// it should be.
+func converse(ctx context.Context, server string, show func(string)) error {
 	phones := map[string]*user{}
 	for _, name := range users {
-		u, err := newUser(name, server)
+		u, err := newUser(ctx, name, server)
 		if err != nil {
 			return err
 		}
@@ -72,7 +71,7 @@ func converse(ctx context.Context, server string, out io.Writer) error {
 		phones[name] = u
 	}
 	for _, l := range conversation {
-		if err := play(ctx, l, phones, out); err != nil {
+		if err := play(ctx, l, phones, show); err != nil {
 			return err
 		}
 	}
@@ -84,7 +83,7 @@ func converse(ctx context.Context, server string, out io.Writer) error {
 	return nil
 }
 
-func play(ctx context.Context, l line, phones map[string]*user, out io.Writer) error {
+func play(ctx context.Context, l line, phones map[string]*user, show func(string)) error {
 	phone := phones[l.who]
 	code, err := phone.write(ctx, room, l.writes)
 	if err != nil {
@@ -94,7 +93,7 @@ func play(ctx context.Context, l line, phones map[string]*user, out io.Writer) e
 	if code != 200 {
 		note = fmt.Sprintf("   (refused: %d)", code)
 	}
-	fmt.Fprintf(out, "%-5s writes  %s%s\n", l.who, l.writes, note)
+	show(fmt.Sprintf("%-5s writes  %s%s", l.who, l.writes, note))
 	if code != l.code {
 		return fmt.Errorf("%s writes %q: response %d, expected %d", l.who, l.writes, code, l.code)
 	}
@@ -105,11 +104,11 @@ func play(ctx context.Context, l line, phones map[string]*user, out io.Writer) e
 		if !ok {
 			return fmt.Errorf("%s did not receive %q", s.who, want)
 		}
-		fmt.Fprintf(out, "        %-5s sees  %s\n", s.who, strings.ReplaceAll(got, "\n", "\n"+strings.Repeat(" ", 20)))
+		show(fmt.Sprintf("        %-5s sees  %s", s.who, strings.ReplaceAll(got, "\n", "\n"+strings.Repeat(" ", 20))))
 		if got != want {
 			wrong = errors.Join(wrong, fmt.Errorf("%s received %q instead of %q", s.who, got, want))
 		}
 	}
-	fmt.Fprintln(out)
+	show("")
 	return wrong
 }

@@ -17,5 +17,5 @@ func TestDemo(t *testing.T) {
 	s := kamailio.Start(t, kamailio.Options{Case: "demo"})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	require.NoError(t, converse(ctx, s.Addr, t.Output()))
+	require.NoError(t, converse(ctx, s.Addr, func(line string) { t.Log(line) }))
 }

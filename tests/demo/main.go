@@ -44,18 +44,21 @@ func run(ctx context.Context, modules string) (err error) {
 	}
 	server := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 
+	serving, stop := context.WithCancel(ctx)
 	var log bytes.Buffer
-	cmd := exec.Command("scripts/run.sh", modules, "127.0.0.1", strconv.Itoa(port))
+	cmd := exec.CommandContext(serving, "scripts/run.sh", modules, "127.0.0.1", strconv.Itoa(port))
 	cmd.Stdout, cmd.Stderr = &log, &log
-	// a group of its own, so that all of it can be ended together
+	// a group of its own: Ctrl-C reaches it through us only
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
+		stop()
 		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	defer func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		stop()
 		<-ended
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "Kamailio's log:\n%s", log.Bytes())
@@ -67,39 +70,39 @@ func run(ctx context.Context, modules string) (err error) {
 	}
 	fmt.Printf("Kamailio serves on %s. alice, bob and carol register there; all they write goes to sip:%s@127.0.0.1.\n\n",
 		server, room)
-	if err := converse(ctx, server, os.Stdout); err != nil {
+	if err := converse(ctx, server, func(line string) { fmt.Println(line) }); err != nil {
 		return err
 	}
 	fmt.Println("All as it should be. `make run` starts the same server for your own SIP client.")
 	return nil
 }
 
-// awaitServer waits until the server answers an OPTIONS.
+// awaitServer waits until the server answers a MESSAGE to nobody with 404.
 func awaitServer(ctx context.Context, server string, ended chan error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		if answers(server) {
+		if answers(ctx, server) {
 			return nil
 		}
 		select {
 		case err := <-ended:
 			ended <- err
-			return fmt.Errorf("Kamailio did not start: %w", err)
+			return fmt.Errorf("the server did not start: %w", err)
 		case <-ctx.Done():
-			return errors.New("Kamailio does not answer")
+			return errors.New("the server does not answer")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func answers(server string) bool {
-	u, err := newUser("probe", server)
+func answers(ctx context.Context, server string) bool {
+	u, err := newUser(ctx, "probe", server)
 	if err != nil {
 		return false
 	}
 	defer u.close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	code, err := u.write(ctx, "nobody", "")
 	return err == nil && code == 404

@@ -24,12 +24,12 @@ type user struct {
 }
 
 // newUser opens a phone on a free UDP port of the server's host; close ends it.
-func newUser(name, server string) (*user, error) {
+func newUser(ctx context.Context, name, server string) (*user, error) {
 	host, _, err := net.SplitHostPort(server)
 	if err != nil {
 		return nil, fmt.Errorf("server address: %w", err)
 	}
-	conn, err := (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", net.JoinHostPort(host, "0"))
+	conn, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("socket of %s: %w", name, err)
 	}
