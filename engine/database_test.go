@@ -90,7 +90,7 @@ func TestCacheTTL(t *testing.T) {
 	assert.Equal(t, 1, s.Counts().Fetches)
 	s.Put(record("room", member("alice", engine.RoleOwner)))
 	assert.Equal(t, engine.CodeOK, send(t, c, "carol", "", "hello").Code)
-	assert.Eventually(t, func() bool { return send(t, c, "carol", "", "hello").Code == engine.CodeText }, 5*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return send(t, c, "carol", "", "hello").Code == engine.CodeText }, waitLong, waitStep)
 	assert.Equal(t, 2, s.Counts().Fetches)
 	assert.Equal(t, []engine.Key{roomKey, roomKey}, bumped)
 }
@@ -186,7 +186,7 @@ func TestDatabaseAwayShared(t *testing.T) {
 	assert.True(t, is)
 	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
 	s.Fail(nil)
-	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)
 	assert.Equal(t, engine.LevelNotice, l.levels()[1])
 	assert.Equal(t, engine.CodeOK, send(t, c, "alice", "unread", "hello").Code)
 	assert.Equal(t, engine.CodeOK, send(t, c, "bob", "", "#leave").Code)

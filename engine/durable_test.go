@@ -169,7 +169,7 @@ func TestDatabaseAwayDurable(t *testing.T) {
 	out := c.InvitationFailed(t.Context(), roomURI, "sip:nobody@example.org", "sip:alice@example.org", "1")
 	assert.Equal(t, engine.CodeOK, out.Code)
 	s.Fail(nil)
-	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)
 	assert.Equal(t, []engine.Level{engine.LevelError, engine.LevelNotice}, l.levels())
 	assert.Contains(t, l.notes[1].Text, "database answers again after ")
 	play(t, c, []step{{"carol", "", "#join", 1, []string{"room -> alice,carol,bob | *** [carol] has joined the room"}}})
@@ -193,7 +193,7 @@ func TestLostAnswer(t *testing.T) {
 			assert.Negative(t, out.Code)
 			assert.Contains(t, renderAll(out)[0], textAway)
 			s.Fail(nil)
-			require.Eventually(t, func() bool { return len(l.levels()) == 2 }, 5*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)
 			sameAsStored(t, c, s)
 			rooms, members := c.Counts()
 			assert.Equal(t, 1, rooms)
@@ -249,6 +249,6 @@ func TestWaitsAreBounded(t *testing.T) {
 		group.Wait()
 		assert.Less(t, time.Since(start), 2*time.Second)
 		release()
-		require.Eventually(t, func() bool { return len(l.levels()) == 2 }, 5*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)
 	}
 }

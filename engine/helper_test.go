@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,10 @@ const (
 	domain  = "@example.org"
 	roomURI = "sip:room" + domain
 	roomKey = engine.Key("room" + domain)
+
+	// How long, and at which steps, what happens by itself is waited for.
+	waitLong = 10 * time.Second
+	waitStep = 5 * time.Millisecond
 )
 
 func settings() engine.Settings {
