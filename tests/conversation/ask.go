@@ -24,7 +24,7 @@ func (p *player) rpc(s *Step, want Outcome) {
 		args = append(args, p.expand(a))
 	}
 	text, err := p.server.RPCText(args[0], args[1:]...)
-	var fault *kamailio.Fault
+	var fault *kamailio.FaultError
 	switch {
 	case errors.As(err, &fault):
 		text = fault.Error()

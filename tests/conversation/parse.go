@@ -146,12 +146,12 @@ func (p *parser) head(name, value string) error {
 		f.Reason = value
 	case "Only":
 		if value != "ours" {
-			return fmt.Errorf("Only: %q, not ours", value)
+			return fmt.Errorf("the value of Only is %q, not ours", value)
 		}
 		f.OnlyOurs = true
 	case "Domain":
 		if value != "loopback" {
-			return fmt.Errorf("Domain: %q, not loopback", value)
+			return fmt.Errorf("the value of Domain is %q, not loopback", value)
 		}
 		f.Domain = value
 	case "Database":
@@ -170,7 +170,7 @@ func (p *parser) head(name, value string) error {
 		}
 		s, err := strconv.Unquote(strings.TrimSpace(v))
 		if err != nil {
-			return fmt.Errorf("Param: %s is neither a number nor a string", v)
+			return fmt.Errorf("%s is neither a number nor a string", v)
 		}
 		f.Params[param] = s
 	default:
@@ -383,7 +383,7 @@ func (p *parser) finish() error {
 		return errors.New("no steps")
 	}
 	if f.OnlyOurs && f.Reason == "" {
-		return errors.New("Only: without a Reason")
+		return errors.New("an Only without a Reason")
 	}
 	if i := slices.IndexFunc(f.Steps, func(s *Step) bool { return s.Kind == Rows }); i >= 0 {
 		if i != len(f.Steps)-1 || !f.Database {

@@ -3,6 +3,7 @@ package conversation
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -59,9 +60,7 @@ type player struct {
 func (p *player) start() {
 	p.t.Helper()
 	params := map[string]any{}
-	for k, v := range p.f.Params {
-		params[k] = v
-	}
+	maps.Copy(params, p.f.Params)
 	if p.f.Domain == "loopback" {
 		p.farm = p.loopbackFarm()
 	} else {

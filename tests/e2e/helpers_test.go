@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -28,20 +29,18 @@ type chat struct {
 
 // newChat starts the case "conversation", where every MESSAGE goes to
 // imc_manager().
-func newChat(t testing.TB, o kamailio.Options) *chat {
-	t.Helper()
-	farm := sipua.NewFarm(t, "")
+func newChat(tb testing.TB, o kamailio.Options) *chat {
+	tb.Helper()
+	farm := sipua.NewFarm(tb, "")
 	if o.Case == "" {
 		o.Case = "conversation"
 	}
 	params := map[string]any{"outbound_proxy": "sip:" + farm.Addr()}
-	for k, v := range o.Params {
-		params[k] = v
-	}
+	maps.Copy(params, o.Params)
 	o.Params = params
-	server := kamailio.Start(t, o)
-	require.NoError(t, farm.Connect(server.Addr))
-	return &chat{Server: server, farm: farm, t: t}
+	server := kamailio.Start(tb, o)
+	require.NoError(tb, farm.Connect(server.Addr))
+	return &chat{Server: server, farm: farm, t: tb}
 }
 
 // send sends a text or command of a user and gives the final response; its
@@ -106,9 +105,9 @@ func (c *chat) alive(ctx context.Context) {
 }
 
 // bounded gives a context that ends before the test's patience does.
-func bounded(t testing.TB, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
+func bounded(tb testing.TB, d time.Duration) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), d)
+	tb.Cleanup(cancel)
 	return ctx
 }

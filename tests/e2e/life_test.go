@@ -113,7 +113,7 @@ func TestTerm(t *testing.T) {
 			close(stop)
 			wg.Wait()
 			assert.Less(t, took, 3*time.Second)
-			assert.Empty(t, c.LogLines(`CRITICAL:|BUG:|signal 11|core was|shutdown timeout`))
+			assert.Empty(t, c.LogLines(`CRITICAL: imc|BUG:|signal 11|core was|shutdown timeout`))
 		})
 	}
 }

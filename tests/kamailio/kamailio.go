@@ -17,16 +17,12 @@
 package kamailio
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -126,32 +122,32 @@ func Quote(s string) string {
 
 // Start starts a server, waits until it serves, and stops it when the test
 // ends. A failure ends the test, with the end of the log.
-func Start(t testing.TB, o Options) *Server {
-	t.Helper()
-	s, err := Try(t, o)
+func Start(tb testing.TB, o Options) *Server {
+	tb.Helper()
+	s, err := Try(tb, o)
 	if err != nil {
-		t.Fatalf("kamailio (%s, %s): %v", o.Case, o.Module, err)
+		tb.Fatalf("kamailio (%s, %s): %v", o.Case, o.Module, err)
 	}
 	return s
 }
 
 // Try is Start for servers that are expected to fail: it gives the error, with
 // the end of the log in it, instead of ending the test.
-func Try(t testing.TB, o Options) (*Server, error) {
-	t.Helper()
+func Try(tb testing.TB, o Options) (*Server, error) {
+	tb.Helper()
 	if o.Dir == "" {
 		// not t.TempDir(): a Unix socket's path has 107 bytes at most
-		dir, err := os.MkdirTemp("", "imc-kam-")
+		dir, err := os.MkdirTemp("", "imc-kam-") //nolint:usetesting // the path, see above
 		if err != nil {
 			return nil, err
 		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 		o.Dir = dir
 	}
 	var err error
 	for range 5 { // another process may take the port first
 		var s *Server
-		s, err = start(t, o)
+		s, err = start(tb, o)
 		if err == nil {
 			return s, nil
 		}
@@ -162,12 +158,13 @@ func Try(t testing.TB, o Options) (*Server, error) {
 	return nil, err
 }
 
-func start(t testing.TB, o Options) (*Server, error) {
+func start(tb testing.TB, o Options) (*Server, error) {
+	tb.Helper()
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Module: o.Module, Dir: o.Dir, Addr: addr, t: t, opts: o, done: make(chan struct{})}
+	s := &Server{Module: o.Module, Dir: o.Dir, Addr: addr, t: tb, opts: o, done: make(chan struct{})}
 	args, err := s.arguments()
 	if err != nil {
 		return nil, err
@@ -178,7 +175,7 @@ func start(t testing.TB, o Options) (*Server, error) {
 	if err := s.launch(args); err != nil {
 		return nil, err
 	}
-	t.Cleanup(s.cleanup)
+	tb.Cleanup(s.cleanup)
 	if err := s.awaitReady(); err != nil {
 		s.Kill()
 		return nil, fmt.Errorf("%w\n%s", err, s.LogTail(60))
@@ -208,7 +205,8 @@ func (s *Server) launch(args []string) error {
 	if s.opts.NoFork {
 		mode = "-D"
 	}
-	s.cmd = exec.Command("kamailio", append([]string{mode}, args...)...)
+	// no context: it is stopped by signals, in order, when the test ends
+	s.cmd = exec.Command("kamailio", append([]string{mode}, args...)...) //nolint:noctx // see above
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.Dir = s.Dir
 	// a group of its own: signals reach this server's processes only; and it
@@ -220,84 +218,15 @@ func (s *Server) launch(args []string) error {
 	s.Pid = s.cmd.Process.Pid
 	go func() {
 		err := s.cmd.Wait()
+		if err == nil {
+			err = errors.New("exit status 0")
+		}
 		s.mu.Lock()
 		s.waitErr = err
 		s.mu.Unlock()
 		close(s.done)
 	}()
 	return nil
-}
-
-// arguments of kamailio but for -c or -D.
-func (s *Server) arguments() ([]string, error) {
-	o := s.opts
-	dir := o.Case
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(RepoDir(), "tests", "kamailio-config", dir)
-	}
-	path, err := s.modulePath()
-	if err != nil {
-		return nil, err
-	}
-	args := []string{
-		"-f", filepath.Join(dir, "kamailio.cfg"), "-E", "-L", path, "-Y", s.Dir,
-		"-m", strconv.Itoa(or(o.ShmMB, 64)), "-M", strconv.Itoa(or(o.PkgMB, 8)),
-		"-n", strconv.Itoa(or(o.Workers, 2)), "-l", "udp:" + s.Addr,
-	}
-	if o.NoTCP || o.NoFork {
-		args = append(args, "-A", "NO_TCP")
-	} else {
-		args = append(args, "-N", strconv.Itoa(or(o.Workers, 2)), "-l", "tcp:"+s.Addr)
-	}
-	defines, err := s.defines()
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, 0, len(defines))
-	for n := range defines {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for _, n := range names {
-		if v := defines[n]; v != "" {
-			n += "=" + v
-		}
-		args = append(args, "-A", n)
-	}
-	return append(args, o.Args...), nil
-}
-
-func (s *Server) defines() (map[string]string, error) {
-	o := s.opts
-	d := map[string]string{
-		"LOG_LEVEL":                        strconv.Itoa(or(o.LogLevel, 2)),
-		"CTL_SOCKET":                       Quote("unix:" + s.ctlSocket()),
-		"SERVER_ADDR":                      Quote(s.Addr),
-		strings.ToUpper(o.Module.String()): "",
-	}
-	if o.NoFork {
-		d["NO_FORK"] = ""
-	}
-	for name, v := range o.Params {
-		name = "IMC_" + strings.ToUpper(strings.TrimPrefix(name, "imc_"))
-		if str, ok := v.(string); ok {
-			d[name] = Quote(str)
-		} else {
-			d[name] = fmt.Sprint(v)
-		}
-	}
-	if o.TextDB && o.Module == Stock {
-		db, err := textTables(s.Dir)
-		if err != nil {
-			return nil, err
-		}
-		d["STOCK_TEXT_DB"] = ""
-		d["IMC_DB_URL"] = Quote("text://" + db)
-	}
-	for n, v := range o.Defines {
-		d[n] = v
-	}
-	return d, nil
 }
 
 func (s *Server) ctlSocket() string { return filepath.Join(s.Dir, "ctl") }
@@ -362,91 +291,4 @@ func (s *Server) cleanup() {
 		s.t.Logf("log of kamailio (%s, %s), its end:\n%s", s.opts.Case, s.Module, s.LogTail(60))
 	}
 	_ = s.log.Close()
-}
-
-// awaitReady polls until OPTIONS is answered and RPC works.
-func (s *Server) awaitReady() error {
-	timeout := s.opts.StartTimeout
-	if timeout == 0 {
-		timeout = startTimeout
-	}
-	deadline := time.Now().Add(timeout)
-	last := errors.New("no answer to OPTIONS")
-	ready := false
-	for time.Now().Before(deadline) {
-		if s.Ended() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return fmt.Errorf("ended at its start: %v", s.waitErr)
-		}
-		if !ready {
-			ready = s.answersOptions()
-			if !ready {
-				continue
-			}
-		}
-		if s.opts.ReadyRPC == "-" {
-			return nil
-		}
-		rpc := s.opts.ReadyRPC
-		if rpc == "" {
-			rpc = "imc.list_rooms"
-		}
-		if _, last = s.RPC(rpc); last == nil {
-			return nil
-		}
-		time.Sleep(pollInterval)
-	}
-	return fmt.Errorf("not ready within %v: %w", timeout, last)
-}
-
-// answersOptions sends one OPTIONS and waits a moment for any answer.
-func (s *Server) answersOptions() bool {
-	c, err := net.Dial("udp", s.Addr)
-	if err != nil {
-		return false
-	}
-	defer c.Close()
-	id := strconv.FormatInt(time.Now().UnixNano(), 36)
-	local := c.LocalAddr().String()
-	_, err = fmt.Fprintf(c, "OPTIONS sip:ping@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\n"+
-		"From: <sip:ping@%s>;tag=%s\r\nTo: <sip:ping@%s>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\n"+
-		"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n", s.Addr, local, id, local, id, s.Addr, id)
-	if err != nil {
-		time.Sleep(pollInterval)
-		return false
-	}
-	_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	buf := make([]byte, 2048)
-	n, err := c.Read(buf)
-	if err != nil {
-		time.Sleep(pollInterval) // refused at once while nothing listens
-		return false
-	}
-	return bytes.HasPrefix(buf[:n], []byte("SIP/2.0 200"))
-}
-
-// freeAddr finds a port of 127.0.0.1 that is free for UDP and for TCP.
-func freeAddr() (string, error) {
-	for range 50 {
-		u, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		addr := u.LocalAddr().String()
-		l, err := net.Listen("tcp", addr)
-		_ = u.Close()
-		if err == nil {
-			_ = l.Close()
-			return addr, nil
-		}
-	}
-	return "", errors.New("no port is free for both UDP and TCP")
-}
-
-func or(v, otherwise int) int {
-	if v != 0 {
-		return v
-	}
-	return otherwise
 }

@@ -22,9 +22,9 @@ func TestStartAndStop(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, n)
 	_, err = s.RPC("imc.list_members", "sip:nobody@chat.test")
-	var f *Fault
+	var f *FaultError
 	require.ErrorAs(t, err, &f)
-	assert.Equal(t, Fault{Code: 500, Text: "Room not found"}, *f)
+	assert.Equal(t, FaultError{Code: 500, Text: "Room not found"}, *f)
 	assert.Less(t, s.Stop(), 5*time.Second)
 }
 

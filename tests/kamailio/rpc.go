@@ -12,14 +12,14 @@ import (
 
 const rpcTimeout = 10 * time.Second
 
-// Fault is the answer to an RPC that was refused.
-type Fault struct {
+// FaultError is the answer to an RPC that was refused.
+type FaultError struct {
 	Code int
 	Text string
 }
 
 // Error gives the fault as kamcmd prints it.
-func (f *Fault) Error() string { return fmt.Sprintf("error: %d - %s", f.Code, f.Text) }
+func (f *FaultError) Error() string { return fmt.Sprintf("error: %d - %s", f.Code, f.Text) }
 
 // Value is one value of an RPC's answer: a scalar (Fields and Items nil), a
 // structure or a list.
@@ -74,7 +74,7 @@ func (v Value) Strings() []string {
 }
 
 // RPC calls a method with kamcmd and gives its answer, a list of the values at
-// the top. A refusal is a *Fault.
+// the top. A refusal is a *FaultError.
 func (s *Server) RPC(method string, args ...string) (Value, error) {
 	out, err := s.RPCText(method, args...)
 	if err != nil {
@@ -100,17 +100,14 @@ func (s *Server) RPCText(method string, args ...string) (string, error) {
 }
 
 // parseFault reads "error: 500 - Room not found".
-func parseFault(out string) *Fault {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(out), "error: ")
-	if !ok {
+func parseFault(out string) *FaultError {
+	var f FaultError
+	out = strings.TrimSpace(out)
+	if n, _ := fmt.Sscanf(out, "error: %d - ", &f.Code); n != 1 {
 		return nil
 	}
-	code, text, _ := strings.Cut(rest, " - ")
-	n, err := strconv.Atoi(strings.TrimSpace(code))
-	if err != nil {
-		return nil
-	}
-	return &Fault{Code: n, Text: text}
+	_, f.Text, _ = strings.Cut(out, " - ")
+	return &f
 }
 
 // parseAnswer reads kamcmd's output: scalars one a line, structures between

@@ -59,21 +59,21 @@ type Request struct {
 
 // NewFarm opens a Farm for a server, host:port. It is closed when the test
 // ends, and the test fails if something arrived that is no SIP message.
-func NewFarm(t testing.TB, server string) *Farm {
-	t.Helper()
-	f, err := NewFarmAt(t, "127.0.0.1:0")
+func NewFarm(tb testing.TB, server string) *Farm {
+	tb.Helper()
+	f, err := NewFarmAt(tb, "127.0.0.1:0")
 	if err == nil {
 		err = f.Connect(server)
 	}
 	if err != nil {
-		t.Fatalf("farm: %v", err)
+		tb.Fatalf("farm: %v", err)
 	}
 	return f
 }
 
 // NewFarmAt opens a Farm at an address of its own, with no server yet.
-func NewFarmAt(t testing.TB, addr string) (*Farm, error) {
-	t.Helper()
+func NewFarmAt(tb testing.TB, addr string) (*Farm, error) {
+	tb.Helper()
 	local, err := net.ResolveUDPAddr("udp4", addr)
 	if err != nil {
 		return nil, err
@@ -93,10 +93,10 @@ func NewFarmAt(t testing.TB, addr string) (*Farm, error) {
 	}
 	enlargeBuffer(conn, 16<<20)
 	go f.read()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = f.conn.Close()
 		for _, err := range f.Broken() {
-			t.Errorf("farm: received what is no proper SIP message: %v", err)
+			tb.Errorf("farm: received what is no proper SIP message: %v", err)
 		}
 	})
 	return f, nil

@@ -51,7 +51,7 @@ func TestParseMessageRefuses(t *testing.T) {
 		"a first line of two words": "MESSAGE sip:b@c\r\nContent-Length: 0\r\n\r\n",
 	} {
 		_, err := ParseMessage([]byte(data))
-		assert.Error(t, err, name)
+		require.Error(t, err, name)
 	}
 	m, err := ParseMessage([]byte(head + "Content-Length: 2\r\n\r\nab"))
 	require.NoError(t, err)

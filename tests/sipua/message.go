@@ -21,6 +21,13 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
+// strict is sipgo's parser, for messages longer than UDP can carry, too.
+var strict = func() *sip.Parser {
+	p := sip.NewParser()
+	p.MaxMessageLength = 1 << 20
+	return p
+}()
+
 // Header is one header as it was on the wire.
 type Header struct {
 	Name, Value string
@@ -66,7 +73,7 @@ func ParseMessage(data []byte) (*Message, error) {
 		m.Code, m.Reason = code, parts[2]
 	} else {
 		m.Method, m.URI = parts[0], parts[1]
-		if _, err := sip.ParseMessage(data); err != nil {
+		if _, err := strict.ParseSIP(data); err != nil {
 			return nil, fmt.Errorf("sipgo: %w", err)
 		}
 	}
