@@ -13,7 +13,7 @@ fi
 
 clang-format --dry-run -Werror kamailio-shim/*.[ch] || failed=1
 go vet ./... || failed=1
-go vet -tags imcdebug ./cgo ./module || failed=1
+go vet -tags imcdebug ./cgo ./module ./engine || failed=1
 shellcheck scripts/*.sh .ci/run || failed=1
 
 exit $failed

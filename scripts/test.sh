@@ -5,7 +5,8 @@
 #
 # In this order, the quick ones first: formats and go vet; the engine without
 # cgo; engine and module under the race detector; every fuzz target for
-# FUZZTIME; then everything that runs on a real Kamailio.
+# FUZZTIME; then the boundary, with the triggers of test builds (imcdebug), and
+# everything that runs on a real Kamailio.
 set -euo pipefail
 
 fuzztime=${1:?usage: $0 FUZZTIME}
@@ -29,5 +30,6 @@ done | while IFS=: read -r file func; do
 	go test -run='^$' -fuzz="^$target\$" -fuzztime="$fuzztime" "./$(dirname "$file")" </dev/null
 done
 
-step "end to end"
-go test -count=1 ./cgo/... ./tests/...
+step "the boundary, and end to end"
+go test -count=1 -tags imcdebug ./cgo/...
+go test -count=1 ./tests/...
