@@ -80,7 +80,8 @@ func (c *Conference) Handle(ctx context.Context, r *Request) Outcome {
 	to, toErr := ParseURI(r.RequestURI)
 	if fromErr != nil || toErr != nil || len(r.Body) == 0 {
 		return Outcome{Code: CodeMalformed, Notes: []Note{
-			notef(LevelInfo, "MESSAGE to %q from %q refused: %s", r.RequestURI, r.From, ErrMalformed),
+			notef(LevelInfo, "MESSAGE to %q from %q refused: %s",
+				clipTo(r.RequestURI, shownInLog), clipTo(r.From, shownInLog), ErrMalformed),
 		}}
 	}
 	line, isCommand := commandLine(r, c.settings.CommandStart)
@@ -137,7 +138,7 @@ func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 		where = cmd.room
 	}
 	out.Notes = append(out.Notes, notef(LevelInfo, "room %s: %s%s of user %s refused: %s",
-		where.URI(), c.start, clip(cmd.name), cmd.from.URI(), err.text))
+		clipTo(where.URI(), shownInLog), c.start, clip(cmd.name), clipTo(cmd.from.URI(), shownInLog), err.text))
 	return out
 }
 

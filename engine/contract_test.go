@@ -87,6 +87,7 @@ var contractTests = []struct {
 				"room -> alice | *** [bob] attempted to join the room",
 			}},
 			{"bob", "", "hello", -200, nil},
+			{strings.Repeat("u", 65), "", "#join", -40, []string{"room:5060 -> " + strings.Repeat("u", 65) + ":5070 | *** The address of [" + strings.Repeat("u", 64) + "...] cannot be used: a part of it is longer than 64 bytes or not UTF-8"}},
 			{"alice", "", "#invite bob", 1, []string{"room -> bob | *** [alice] invites you to join the room (send '#accept' or '#reject')"}},
 			{"bob", "", "#join", 1, []string{"room -> alice,bob | *** [bob] has joined the room"}},
 			{"bob", "", "hello", 1, []string{"room -> alice | [bob]: hello"}},

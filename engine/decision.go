@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // command is a command with its arguments understood.
@@ -127,18 +126,6 @@ func (c *command) resolve(arg string) (Address, *refusal) {
 		return Address{}, c.refuse("'%s' is not a valid address", clip(arg))
 	}
 	return a, nil
-}
-
-// clip shortens what a user wrote to what an answer needs of it.
-func clip(s string) string {
-	if len(s) <= maxName {
-		return s
-	}
-	end := maxName
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "..."
 }
 
 // refuse makes the refusal of this command.

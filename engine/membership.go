@@ -24,14 +24,17 @@ func (c *command) decideJoin(d *decision, r *room) {
 		d.enter(r, m.address(), m.role&^RoleInvited)
 	case m != nil:
 		d.say(toOne, m.uri, r.uri, noticeInAlready)
-	case r.private:
+	default:
+		if d.err = c.checkNew(c.from); d.err != nil {
+			return
+		}
+		if !r.private {
+			d.enter(r, c.from, RoleMember)
+			return
+		}
 		d.log = c.from.URI() + " attempted to join"
 		d.say(toOne, c.req.From, r.uri, noticePrivate)
 		d.say(toBefore, "", r.uri, noticeAttempted(c.from.User))
-	default:
-		if d.err = c.checkNew(c.from); d.err == nil {
-			d.enter(r, c.from, RoleMember)
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"sync"
+	"unicode/utf8"
 )
 
 // maxOddities bounds what oddities remembers.
@@ -45,4 +46,25 @@ func (o *oddities) first(text string) bool {
 
 func notef(level Level, format string, args ...any) Note {
 	return Note{Level: level, Text: fmt.Sprintf(format, args...)}
+}
+
+// Bytes that an answer, and that a line of the log, shows of what somebody
+// wrote.
+const (
+	shownInAnswer = maxName
+	shownInLog    = 256
+)
+
+// clip shortens what a user wrote to what an answer needs of it.
+func clip(s string) string { return clipTo(s, shownInAnswer) }
+
+// clipTo shortens a text to n bytes, without cutting a character of UTF-8.
+func clipTo(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "..."
 }

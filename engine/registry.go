@@ -91,8 +91,22 @@ func (c *Conference) all() []*room {
 	return rooms
 }
 
+// Size returns how many members, the invited ones included, a room has as far
+// as is known here, 0 if the room is not known. Unlike View it costs nothing
+// that grows with the room.
+func (c *Conference) Size(k Key) int {
+	r := c.lookup(k)
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.size
+}
+
 // Counts returns how many rooms and how many members, the invited ones
-// included, there are.
+// included, are known here: all there are, but in ModeDatabase only those that
+// this node has used.
 func (c *Conference) Counts() (rooms, members int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

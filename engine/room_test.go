@@ -217,3 +217,33 @@ func BenchmarkJoinLeave(b *testing.B) {
 		})
 	}
 }
+
+// TestRegistry creates and destroys rooms at random: their order stays that of
+// their creation, and the counts stay right.
+func TestRegistry(t *testing.T) {
+	c := New(Settings{CommandStart: '#'}, nil)
+	rng := rand.New(rand.NewPCG(3, 4))
+	var want []Key
+	for range 2000 {
+		a := Address{fmt.Sprintf("r%d", rng.IntN(300)), "example.org"}
+		k := a.Key()
+		if i := slices.Index(want, k); i >= 0 {
+			c.apply(k, c.lookup(k), &Change{Room: a, Destroy: true})
+			want = slices.Delete(want, i, i+1)
+			require.Zero(t, c.Size(k))
+		} else {
+			c.apply(k, nil, &Change{Room: a, Create: true, Put: []Member{{Address: a}, {Address: Address{"x", "y"}}}})
+			want = append(want, k)
+			require.Equal(t, 2, c.Size(k))
+		}
+		rooms, members := c.Counts()
+		require.Equal(t, len(want), rooms)
+		require.Equal(t, 2*len(want), members)
+		require.LessOrEqual(t, len(c.order), max(64, 2*len(want)+2))
+	}
+	var got []Key
+	for _, r := range c.all() {
+		got = append(got, r.address().Key())
+	}
+	assert.Equal(t, want, got)
+}

@@ -95,6 +95,6 @@ func refusedText(r *Request, reason error, why string) Outcome {
 		why = reason.Error()
 	}
 	return Outcome{Code: Code(reason), Notes: []Note{
-		notef(LevelInfo, "room %q: text of user %q refused: %s", r.RequestURI, r.From, why),
+		notef(LevelInfo, "room %q: text of user %q refused: %s", clipTo(r.RequestURI, shownInLog), clipTo(r.From, shownInLog), why),
 	}}
 }
