@@ -50,8 +50,9 @@ type Conference struct {
 	oddities  oddities
 
 	// mu guards what follows. Locks are taken in this order: reads.mu, mu,
-	// room.mu; turnstile.mu, outage.mu and oddities.mu are leaves. None is held while the
-	// store or a callback is called, or while anything is waited for.
+	// room.mu; turnstile.mu, outage.mu and oddities.mu are leaves. None is
+	// held while the store or a callback is called, or while anything is
+	// waited for.
 	mu      sync.RWMutex
 	rooms   map[Key]*room
 	order   []*room // in the order of their creation, nil where one is gone

@@ -56,12 +56,14 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	for i, r := range c.order {
+	loaded := 0
+	for i, r := range c.all() {
 		r.fill(read[i], note)
 		read[i] = nil
-		c.members += r.size
+		loaded += r.size
 	}
+	c.mu.Lock()
+	c.members = loaded
 	c.mu.Unlock()
 	progress(c.Counts())
 	return nil

@@ -116,7 +116,9 @@ func (c *Conference) run(b *batch) {
 func (c *Conference) finish(b *batch, found map[Key]*RoomRecord, asked time.Time) *batch {
 	rooms := make(map[Key]*room, len(found))
 	for k, rec := range found {
-		if rec.sendable() {
+		if old := c.lookup(k); old != nil && old.matches(rec) {
+			rooms[k] = old
+		} else if rec.sendable() {
 			rooms[k] = newRoomFrom(rec, c.noteOnce)
 		}
 	}
@@ -152,7 +154,7 @@ func (c *Conference) adoptLocked(k Key, r *room, asked time.Time) bool {
 	case r == nil:
 		c.forgetLocked(k)
 		return old != nil
-	case old != nil && old.equal(r):
+	case old != nil && (old == r || old.equal(r)):
 		old.readAt = asked
 		return false
 	}

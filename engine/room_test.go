@@ -165,6 +165,42 @@ func TestRowsOfARoom(t *testing.T) {
 	assert.Equal(t, RoleOwner, r.find("alice@example.org").role)
 }
 
+func TestMatches(t *testing.T) {
+	for _, size := range []int{0, 1, 2, 5, 1500} {
+		rec := &RoomRecord{Address: Address{"Room", "example.org"}}
+		for i := range size {
+			rec.Members = append(rec.Members, Member{Address{fmt.Sprintf("u%d", i), "example.org"}, Role(i % 3)})
+		}
+		r := newRoomFrom(rec, nil)
+		assert.True(t, r.matches(rec))
+		assert.Equal(t, rec.Members, r.roster.members())
+		if size > 0 {
+			assert.Zero(t, testing.AllocsPerRun(10, func() { r.matches(rec) }))
+		}
+		for i := range rec.Members {
+			if i > 10 && i < size-10 {
+				continue
+			}
+			m := &rec.Members[i]
+			was := *m
+			m.Role ^= RoleAdmin
+			assert.False(t, r.matches(rec))
+			*m = was
+			m.User = "U" + m.User[1:]
+			assert.False(t, r.matches(rec))
+			*m = was
+			m.User, m.Host = m.User+"@", m.Host[1:]
+			assert.False(t, r.matches(rec))
+			*m = was
+		}
+		rec.Private = true
+		assert.False(t, r.matches(rec))
+		rec.Private = false
+		rec.User = "room"
+		assert.False(t, r.matches(rec))
+	}
+}
+
 func TestSplitList(t *testing.T) {
 	assert.Equal(t, []string{"Rooms:"}, splitList(headingRooms, nil))
 	assert.Equal(t, []string{"Rooms:\n[a]\n[b]"}, splitList(headingRooms, []string{"[a]", "[b]"}))
