@@ -118,7 +118,7 @@ func (p *player) ask(ctx context.Context, s *Step, want Outcome) {
 func (p *player) rows(want Outcome) {
 	p.t.Helper()
 	p.server.Stop()
-	got, err := p.tables()
+	got, err := p.database.rows(p.t.Context())
 	if err != nil {
 		p.errorf("%v", err)
 		return

@@ -2,6 +2,8 @@ package conversation
 
 import (
 	"flag"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +15,15 @@ import (
 )
 
 var onlyModule = flag.String("module", "", "play against this module only: stock or ours")
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := closeDatabases(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 func files(t *testing.T) map[string]*File {
 	t.Helper()
@@ -28,30 +39,44 @@ func files(t *testing.T) map[string]*File {
 	return out
 }
 
-// TestConversations plays every conversation against both modules.
+// TestConversations plays every conversation against both modules, against
+// ours in all its modes.
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	for name, f := range files(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var stock, ours Transcript
+			var stock Transcript
 			if !f.OnlyOurs && *onlyModule != "ours" {
-				t.Run("stock", func(t *testing.T) { stock = Play(t, f, kamailio.Stock) })
+				t.Run("stock", func(t *testing.T) { stock = Play(t, f, kamailio.Stock, 0) })
 			}
-			if *onlyModule != "stock" {
-				t.Run("ours", func(t *testing.T) { ours = Play(t, f, kamailio.Ours) })
-			}
-			if t.Failed() || stock == nil || ours == nil {
+			if *onlyModule == "stock" {
 				return
 			}
-			// the conversation said what was to come; what it does not say
-			// (other headers, the order of RPC fields) has to be the same too
-			for _, s := range f.Steps {
-				if !s.Differs() {
-					assert.Equal(t, stock[s], ours[s], "%s:%d: the modules differ", f.Path, s.Line)
+			for mode := range 3 {
+				if f.Database && mode == 0 {
+					continue // rooms would not be kept
 				}
+				t.Run(fmt.Sprintf("ours, db_mode %d", mode), func(t *testing.T) {
+					t.Parallel()
+					ours := Play(t, f, kamailio.Ours, mode)
+					if stock != nil && !t.Failed() {
+						same(t, f, stock, ours)
+					}
+				})
 			}
 		})
+	}
+}
+
+// same compares what the conversation does not say (other headers, the order
+// of RPC fields) and what has to be the same nevertheless.
+func same(t *testing.T, f *File, stock, ours Transcript) {
+	t.Helper()
+	for _, s := range f.Steps {
+		if !s.Differs() {
+			assert.Equal(t, stock[s], ours[s], "%s:%d: the modules differ", f.Path, s.Line)
+		}
 	}
 }
 

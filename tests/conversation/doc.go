@@ -8,7 +8,10 @@
 //	Param: create_on_join 0              a parameter of the module; strings in "..."
 //	Header: X-Room: yes                  every MESSAGE carries this header too
 //	Domain: loopback                     see below; otherwise chat.test
-//	Database: yes                        rooms are kept: see the step rows
+//	Database: yes                        rooms are kept in a MariaDB with the
+//	                                     tables that come with Kamailio
+//	Row: room: name, domain, flag        a row that is there at the start, as the
+//	                                     step rows writes it
 //	Config: conversation                 folder in tests/kamailio-config
 //	Only: ours                           the stock module cannot play it ...
 //	Reason: heading                      ... for this reason

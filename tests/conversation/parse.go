@@ -19,6 +19,7 @@ type File struct {
 	Config   string
 	Domain   string // "" or "loopback"
 	Database bool
+	Rows     []string // that are there before the start, as the step rows writes them
 	Params   map[string]any
 	Headers  []sipua.Header // that every MESSAGE carries
 	OnlyOurs bool
@@ -156,6 +157,8 @@ func (p *parser) head(name, value string) error {
 		f.Domain = value
 	case "Database":
 		f.Database = value == "yes"
+	case "Row":
+		f.Rows = append(f.Rows, value)
 	case "Header":
 		h, err := parseHeader(value)
 		if err != nil {
@@ -381,6 +384,9 @@ func (p *parser) finish() error {
 	}
 	if len(f.Steps) == 0 {
 		return errors.New("no steps")
+	}
+	if len(f.Rows) > 0 && !f.Database {
+		return errors.New("a Row without Database: yes")
 	}
 	if f.OnlyOurs && f.Reason == "" {
 		return errors.New("an Only without a Reason")

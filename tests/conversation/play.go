@@ -26,10 +26,11 @@ const stepTimeout = 10 * time.Second
 type Transcript map[*Step][]string
 
 // Play plays a conversation against one module and reports to t whatever is
-// not as the conversation says.
-func Play(t *testing.T, f *File, m kamailio.Module) Transcript {
+// not as the conversation says. dbMode is our db_mode; what people see of rooms
+// is the same in all three.
+func Play(t *testing.T, f *File, m kamailio.Module, dbMode int) Transcript {
 	t.Helper()
-	p := &player{t: t, f: f, module: m, domain: "chat.test", out: Transcript{}}
+	p := &player{t: t, f: f, module: m, dbMode: dbMode, domain: "chat.test", out: Transcript{}}
 	p.start()
 	for _, s := range f.Steps {
 		if s.OnlyOurs && m == kamailio.Stock {
@@ -49,12 +50,15 @@ type player struct {
 	t      *testing.T
 	f      *File
 	module kamailio.Module
+	dbMode int
 	farm   *sipua.Farm
 	server *kamailio.Server
 	domain string
-	step   *Step
-	seen   int // requests of the farm that are accounted for
-	out    Transcript
+	// database is nil unless the conversation has one
+	database *database
+	step     *Step
+	seen     int // requests of the farm that are accounted for
+	out      Transcript
 }
 
 func (p *player) start() {
@@ -67,8 +71,13 @@ func (p *player) start() {
 		p.farm = sipua.NewFarm(p.t, "")
 		params["outbound_proxy"] = "sip:" + p.farm.Addr()
 	}
+	withDB := p.f.Database || p.dbMode > 0
+	if withDB {
+		p.database = newDatabase(p.t, p.f.Rows, p.dbMode == 2)
+		params["db_url"], params["db_mode"] = p.database.url, p.dbMode
+	}
 	p.server = kamailio.Start(p.t, kamailio.Options{
-		Case: p.f.Config, Module: p.module, NoTCP: true, TextDB: true, Params: params,
+		Case: p.f.Config, Module: p.module, NoTCP: true, TextDB: !withDB, Params: params,
 	})
 	if err := p.farm.Connect(p.server.Addr); err != nil {
 		p.t.Fatal(err)
