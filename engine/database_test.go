@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -201,4 +202,28 @@ func TestOddRowsAreToldOnce(t *testing.T) {
 		send(t, c, "alice", "", "#leave")
 	}
 	assert.Equal(t, []engine.Level{engine.LevelWarning}, l.levels())
+}
+
+// TestRefusedReads: the database answers, but does not let rooms be read.
+func TestRefusedReads(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner)))
+	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	s.Fail(errors.New("no such column"))
+	assert.Equal(t, engine.CodeText, send(t, c, "alice", "", "hello").Code)
+	assert.Equal(t, engine.CodeList, send(t, c, "alice", "", "#members").Code)
+	assert.Equal(t, engine.CodeList, send(t, c, "alice", "", "#rooms").Code)
+	assert.Equal(t, []engine.Level{engine.LevelError, engine.LevelError, engine.LevelError}, l.levels())
+	s.Fail(nil)
+	assert.Equal(t, engine.CodeOK, send(t, c, "alice", "", "hello").Code)
+}
+
+// TestOutageFoundByAList: the first to meet the outage is #rooms.
+func TestOutageFoundByAList(t *testing.T) {
+	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner)))
+	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	s.Fail(engine.ErrUnavailable)
+	assert.Equal(t, engine.CodeList, send(t, c, "alice", "", "#rooms").Code)
+	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
+	c.Close()
+	c.Close()
 }
