@@ -53,7 +53,8 @@ var suites = []struct {
 	run         func(context.Context, *bench) error
 }{
 	{"headline", "processor time per text and per delivery, throughput, reply times, memory", headline},
-	{"big", "a room of 10,000: reply, five texts at once in 64 MB, small rooms meanwhile", bigRoom},
+	{"big", "a room of 10,000: reply to the sender, texts in small rooms meanwhile", bigRoom},
+	{"burst", "five texts at once to a room of 10,000 with 64 MB of shared memory", bursts},
 	{"members", "join, leave, invite and reject in a room of 10,000 and in one of 10", membership},
 	{"memory", "engine process with 1,000,000 memberships, workers idle and after load", memory},
 	{"growth", "cost of a text over the number of rooms", growth},

@@ -37,7 +37,9 @@ func (r *Results) bigReplyText() string {
 		due, arrived := 0, 0
 		for _, b := range r.BigReplies {
 			if b.Kind == k {
-				reply, last = append(reply, b.Reply), append(last, b.Last)
+				if b.Answered {
+					reply, last = append(reply, b.Reply), append(last, b.Last)
+				}
 				due, arrived = due+b.Due, arrived+b.Arrived
 			}
 		}
@@ -77,7 +79,7 @@ func (r *Results) probeText() string {
 		p99 := map[bool][]float64{}
 		p50 := map[bool][]float64{}
 		delivered := map[bool][]float64{}
-		texts := 0
+		texts, unanswered := 0, 0
 		for _, p := range r.Probes {
 			if p.Kind != g.kind || p.ShmMB != g.shm {
 				continue
@@ -86,7 +88,7 @@ func (r *Results) probeText() string {
 			p99[p.Busy] = append(p99[p.Busy], float64(p.ReplyP99.Microseconds())/1000)
 			delivered[p.Busy] = append(delivered[p.Busy], float64(p.DeliveredP99.Microseconds())/1000)
 			if p.Busy {
-				texts += p.Texts
+				texts, unanswered = texts+p.Texts, unanswered+p.Unanswered
 			}
 		}
 		if len(p99[true]) == 0 {
@@ -95,13 +97,14 @@ func (r *Results) probeText() string {
 		m := func(v []float64) string { return fmt.Sprintf("%.2f", spread(v).Median) }
 		rows = append(rows, []string{fmt.Sprintf("%s, %d MB", g.kind, g.shm), m(p50[false]), m(p50[true]),
 			m(p99[false]), m(p99[true]), ratio(spread(ratios(p99[true], p99[false]))),
-			m(delivered[false]), m(delivered[true]), thousands(texts)})
+			m(delivered[false]), m(delivered[true]),
+			fmt.Sprintf("%s of %s", thousands(texts-unanswered), thousands(texts))})
 	}
 	if rows == nil {
 		return ""
 	}
 	return table([]string{"texts in a room of 2", "reply p50 at rest, ms", "p50 beside a room of " + thousands(bigSize),
-		"reply p99 at rest", "p99 beside", "p99 beside / at rest", "delivered p99 at rest", "delivered p99 beside", "texts beside"}, rows)
+		"reply p99 at rest", "p99 beside", "p99 beside / at rest", "delivered p99 at rest", "delivered p99 beside", "answered beside"}, rows)
 }
 
 func (r *Results) commandText() string {

@@ -67,6 +67,7 @@ type Footprint struct {
 type BigReply struct {
 	Kind        rig.Kind
 	Size        int
+	Answered    bool
 	Reply, Last time.Duration
 	Due         int
 	Arrived     int
@@ -92,7 +93,7 @@ type Probe struct {
 	Kind                       rig.Kind
 	Round, ShmMB               int
 	Busy                       bool
-	Texts                      int
+	Texts, Unanswered          int
 	ReplyP50, ReplyP99         time.Duration
 	DeliveredP50, DeliveredP99 time.Duration
 	BigTexts                   int
