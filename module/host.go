@@ -14,7 +14,8 @@ import (
 const (
 	// progressEvery is how often a long load reports to the log.
 	progressEvery = 3 * time.Second
-	// stopWait is how long requests may still run when the host ends.
+	// stopWait is how long requests may still run, and the storage take to
+	// close, when the host ends.
 	stopWait = time.Second
 )
 
@@ -271,18 +272,22 @@ func (h *Host) stop() Status {
 	}
 	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		h.serving.Wait()
-		close(done)
+		if !isClosed(h.ready) {
+			return
+		}
+		h.conf.Close()
+		if h.store != nil {
+			if err := h.store.Close(); err != nil {
+				h.notes.addf(engine.LevelError, "storage: %v", err)
+			}
+		}
 	}()
 	select {
 	case <-done:
 	case <-time.After(stopWait):
 		h.notes.add(engine.LevelWarning, "stopped while requests were running")
-	}
-	if isClosed(h.ready) && h.store != nil {
-		if err := h.store.Close(); err != nil {
-			h.notes.addf(engine.LevelError, "storage: %v", err)
-		}
 	}
 	return StatusOK
 }

@@ -59,8 +59,10 @@ func Start(s Settings) (*Process, error) {
 // from Start because it is in force for everything in the process.
 func (p *Process) LimitRuntime() {
 	if p.host == nil {
-		// A worker runs one thing at a time and makes next to no garbage.
-		runtime.GOMAXPROCS(1)
+		// A worker runs one thing at a time. A second processor lets it keep
+		// the first one between calls: with one only, the runtime would take
+		// it away while the thread is in C, and give it back, each time.
+		runtime.GOMAXPROCS(2)
 		debug.SetGCPercent(workerGCPercent)
 		debug.SetMemoryLimit(workerMemoryLimit)
 	}

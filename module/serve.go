@@ -171,11 +171,12 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) b
 	// The version is read first: a change that comes after makes the snapshot
 	// out of date, whether it is in it or not.
 	version := h.versions.at(hash(string(key))).Load()
-	if h.queue.busy(key) {
-		return false
+	most := min(h.settings.FanoutInline+1, maxSnapshotMembers)
+	if h.queue.busy(key) || h.conf.Size(key) > 2*most {
+		return false // without a look at a view, which would have to be made first
 	}
 	v, err := h.conf.View(ctx, key)
-	if err != nil || v == nil || len(v.Members) > min(h.settings.FanoutInline+1, maxSnapshotMembers) {
+	if err != nil || v == nil || len(v.Members) > most {
 		return false
 	}
 	var buf [256]byte
