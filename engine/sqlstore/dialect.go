@@ -74,7 +74,7 @@ func validTable(name string) bool {
 	if name == "" || len(name) > 64 {
 		return false
 	}
-	for _, part := range strings.Split(name, ".") {
+	for part := range strings.SplitSeq(name, ".") {
 		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$") != "" {
 			return false
 		}

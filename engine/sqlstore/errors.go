@@ -54,8 +54,7 @@ func (s *Store) failure(err error) failure {
 
 // fail makes the error that a caller of the store gets of a driver's error.
 func (s *Store) fail(ctx context.Context, doing string, err error) error {
-	var known *storeError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*storeError](err); ok {
 		return known
 	}
 	kind := engine.ErrUnavailable

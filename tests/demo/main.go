@@ -59,7 +59,7 @@ func run(ctx context.Context, modules string) (err error) {
 	go func() { ended <- cmd.Wait() }()
 	defer func() {
 		stop()
-		<-ended
+		_ = <-ended // how it ended is in the log
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "Kamailio's log:\n%s", log.Bytes())
 		}

@@ -120,7 +120,7 @@ func (m *MariaDB) Start() error {
 		if err = errors.Join(err, db.Close()); err == nil {
 			return nil
 		}
-		_ = m.proc.signal(syscall.SIGKILL, stopTimeout)
+		_ = m.proc.signal(syscall.SIGKILL)
 		// Another program may have taken a free port meanwhile.
 		if !first || attempt == 2 {
 			text, _ := os.ReadFile(m.log.Name())
@@ -130,10 +130,10 @@ func (m *MariaDB) Start() error {
 }
 
 // Kill ends the server as kill -9 does. Start brings it back with its data.
-func (m *MariaDB) Kill() error { return m.proc.signal(syscall.SIGKILL, stopTimeout) }
+func (m *MariaDB) Kill() error { return m.proc.signal(syscall.SIGKILL) }
 
 // Stop ends the server in order. Start brings it back with its data.
-func (m *MariaDB) Stop() error { return m.proc.signal(syscall.SIGTERM, stopTimeout) }
+func (m *MariaDB) Stop() error { return m.proc.signal(syscall.SIGTERM) }
 
 // Pid is the process id of the running server.
 func (m *MariaDB) Pid() int { return m.proc.cmd.Process.Pid }
@@ -142,7 +142,7 @@ func (m *MariaDB) Pid() int { return m.proc.cmd.Process.Pid }
 func (m *MariaDB) Close() error {
 	var err error
 	if m.proc != nil && !m.proc.ended() {
-		err = m.proc.signal(syscall.SIGKILL, stopTimeout)
+		err = m.proc.signal(syscall.SIGKILL)
 	}
 	if m.log != nil {
 		err = errors.Join(err, m.log.Close())

@@ -113,7 +113,7 @@ func (p *PostgreSQL) Start() error {
 		if err = errors.Join(err, db.Close()); err == nil {
 			return nil
 		}
-		_ = p.proc.signal(syscall.SIGQUIT, stopTimeout)
+		_ = p.proc.signal(syscall.SIGQUIT)
 		// Another program may have taken a free port meanwhile.
 		if !first || attempt == 2 {
 			text, _ := os.ReadFile(p.log.Name())
@@ -124,16 +124,16 @@ func (p *PostgreSQL) Start() error {
 
 // Kill ends the server without a checkpoint, as a crash does (SIGQUIT, which
 // makes it end all its own processes at once). Start brings it back.
-func (p *PostgreSQL) Kill() error { return p.proc.signal(syscall.SIGQUIT, stopTimeout) }
+func (p *PostgreSQL) Kill() error { return p.proc.signal(syscall.SIGQUIT) }
 
 // Stop ends the server in order. Start brings it back with its data.
-func (p *PostgreSQL) Stop() error { return p.proc.signal(syscall.SIGINT, stopTimeout) }
+func (p *PostgreSQL) Stop() error { return p.proc.signal(syscall.SIGINT) }
 
 // Close ends the server, if it runs, and removes its folder.
 func (p *PostgreSQL) Close() error {
 	var err error
 	if p.proc != nil && !p.proc.ended() {
-		err = p.proc.signal(syscall.SIGQUIT, stopTimeout)
+		err = p.proc.signal(syscall.SIGQUIT)
 	}
 	if p.log != nil {
 		err = errors.Join(err, p.log.Close())

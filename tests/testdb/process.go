@@ -61,18 +61,19 @@ func launch(cred *syscall.Credential, log *os.File, name string, args ...string)
 	return p, nil
 }
 
-// signal sends sig to this very process and waits until it has ended.
-func (p *process) signal(sig syscall.Signal, wait time.Duration) error {
+// signal sends sig to this very process and waits until it has ended, at most
+// stopTimeout.
+func (p *process) signal(sig syscall.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {
 	case <-p.done:
 		return nil
-	case <-time.After(wait):
+	case <-time.After(stopTimeout):
 		_ = p.cmd.Process.Kill()
 		<-p.done
-		return fmt.Errorf("process %d did not end within %s after %s", p.cmd.Process.Pid, wait, sig)
+		return fmt.Errorf("process %d did not end within %s after %s", p.cmd.Process.Pid, stopTimeout, sig)
 	}
 }
 
@@ -177,7 +178,7 @@ func freePort() (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		port := l.Addr().(*net.TCPAddr).Port
+		port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // the socket is TCP
 		if err := l.Close(); err != nil {
 			return 0, err
 		}

@@ -5,6 +5,7 @@ package rig
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -89,12 +90,8 @@ func (r *Rig) Start(sp Spec) (*Server, error) {
 	if sp.Allocator != "" {
 		o.Args = append(o.Args, "-x", sp.Allocator, "-X", sp.Allocator)
 	}
-	for n, v := range sp.Params {
-		o.Params[n] = v
-	}
-	for n, v := range sp.Defines {
-		o.Defines[n] = v
-	}
+	maps.Copy(o.Params, sp.Params)
+	maps.Copy(o.Defines, sp.Defines)
 	if sp.Sink != "" {
 		o.Params["outbound_proxy"] = "sip:" + sp.Sink
 	}
