@@ -124,6 +124,42 @@ type uriScan struct {
 
 // splitURI returns the user and the host inside uri, without copying.
 func splitURI(uri string) (user, host string, ok bool) {
+	if user, host, ok = splitPlain(uri); ok {
+		return user, host, true
+	}
+	return splitAny(uri)
+}
+
+// splitPlain does at a fraction of the cost what splitAny does, for the URIs
+// that nearly all are: sip:user@host and no byte that means anything else.
+func splitPlain(uri string) (user, host string, ok bool) {
+	if len(uri) < len(scheme) || uri[:len(scheme)] != scheme {
+		return "", "", false
+	}
+	at := len(scheme)
+	for at < len(uri) && plain(uri[at]) {
+		at++
+	}
+	if at == len(scheme) || at == len(uri) || uri[at] != '@' {
+		return "", "", false
+	}
+	for i := at + 1; i < len(uri); i++ {
+		if !plain(uri[i]) || uri[i] == '_' {
+			return "", "", false
+		}
+	}
+	// What a host begins with decides between a name and other things.
+	if at+1 == len(uri) || !isAlnum(uri[at+1]) {
+		return "", "", false
+	}
+	return uri[len(scheme):at], uri[at+1:], true
+}
+
+// plain reports whether a byte is part of a user, wherever it stands.
+func plain(c byte) bool { return isAlnum(c) || c == '-' || c == '.' || c == '_' }
+
+// splitAny returns the user and the host inside any uri.
+func splitAny(uri string) (user, host string, ok bool) {
 	s := uriScan{uri: uri}
 	tel := false
 	switch {
