@@ -59,9 +59,9 @@ func run(ctx context.Context, modules string) (err error) {
 	go func() { ended <- cmd.Wait() }()
 	defer func() {
 		stop()
-		_ = <-ended // how it ended is in the log
+		how := <-ended
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "Kamailio's log:\n%s", log.Bytes())
+			fmt.Fprintf(os.Stderr, "Kamailio ended (%v), its log:\n%s", how, log.Bytes())
 		}
 	}()
 
