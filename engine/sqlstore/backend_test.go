@@ -98,6 +98,10 @@ func sqliteBackend(name, file string) backend {
 			require.NoError(t, err)
 			_, err = db.Exec(string(text))
 			require.NoError(t, err)
+		} else { // the store creates its tables
+			s, _, err := Open(within(t, 10*time.Second), Config{URL: "sqlite://" + path, Mode: modeDurable})
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
 		}
 		return database{url: "sqlite://" + path, sql: db}
 	}}

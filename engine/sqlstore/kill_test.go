@@ -1,5 +1,218 @@
 package sqlstore
 
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/tests/testdb"
+)
+
+// killable is a server that can crash and come back.
+type killable interface {
+	Kill() error
+	Start() error
+}
+
+// Servers are killed under load and started again: every change that was
+// confirmed is there, none is there that was refused for certain, and the
+// store goes on by itself.
+func TestServerKilled(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		start func(t *testing.T) (killable, string)
+	}{
+		{"MariaDB", func(t *testing.T) (killable, string) {
+			m := testdb.StartMariaDB(t)
+			require.NoError(t, m.CreateDatabase("imc", "", testFiles("MariaDB")...))
+			return m, m.URL("imc")
+		}},
+		{"PostgreSQL", func(t *testing.T) (killable, string) {
+			p := testdb.StartPostgreSQL(t)
+			require.NoError(t, p.CreateDatabase("imc", testFiles("PostgreSQL")...))
+			return p, p.URL("imc")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server, url := test.start(t)
+			for _, mode := range []int{modeDurable, modeShared} {
+				stormAndKill(t, server, url, mode)
+			}
+		})
+	}
+}
+
+// stormAndKill kills the server while rooms are created, joined, left and
+// destroyed.
+func stormAndKill(t *testing.T, server killable, url string, mode int) {
+	const workers, kills = 4, 3
+	s, _, err := Open(within(t, 10*time.Second), Config{URL: url, Mode: mode})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+
+	type state int
+	const (
+		absent state = iota
+		present
+		doubtful
+	)
+	var stop atomic.Bool
+	var confirmed, refused, doubts atomic.Int64
+	facts := make([]map[engine.Key]state, workers) // rooms of each worker: user 1 is in it
+	var wg sync.WaitGroup
+	for w := range workers {
+		facts[w] = map[engine.Key]state{}
+		wg.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				room := addr(fmt.Sprintf("m%dw%di%d@h.com", mode, w, i))
+				change := &engine.Change{Room: room, Create: true, Put: []engine.Member{
+					member("0@u.com", engine.RoleOwner), member("1@u.com", engine.RoleMember),
+				}}
+				// Some rooms are made and taken away again, some in two steps.
+				changes := []*engine.Change{change}
+				want := []state{present}
+				switch i % 3 {
+				case 1:
+					changes = append(changes, &engine.Change{Room: room, Destroy: true})
+					want = append(want, absent)
+				case 2:
+					change.Put = change.Put[:1]
+					changes = append(changes, &engine.Change{Room: room, Put: []engine.Member{member("1@u.com", engine.RoleAdmin)}})
+					want = []state{absent, present}
+				}
+				for n, c := range changes {
+					err := writeOnce(s, mode, c)
+					switch {
+					case err == nil:
+						facts[w][room.Key()] = want[n]
+						confirmed.Add(1)
+					case errors.Is(err, engine.ErrDoubtful):
+						facts[w][room.Key()] = doubtful
+						doubts.Add(1)
+					case errors.Is(err, engine.ErrUnavailable):
+						refused.Add(1)
+					default:
+						t.Errorf("%s: %v", room.URI(), err)
+					}
+					if err != nil {
+						break // facts say what was true before
+					}
+				}
+			}
+		})
+	}
+	for range kills {
+		before := confirmed.Load()
+		require.Eventually(t, func() bool { return confirmed.Load() > before+50 }, 20*time.Second, time.Millisecond)
+		require.NoError(t, server.Kill())
+		require.Eventually(t, func() bool { return refused.Load()+doubts.Load() > 0 }, 10*time.Second, time.Millisecond)
+		require.NoError(t, server.Start())
+	}
+	before := confirmed.Load()
+	require.Eventually(t, func() bool { return confirmed.Load() > before+20 }, 20*time.Second, time.Millisecond,
+		"the store recovers by itself")
+	stop.Store(true)
+	wg.Wait()
+
+	l := load(t, s)
+	for w := range facts {
+		for k, want := range facts[w] {
+			in := false
+			if r := l.rooms[k]; r != nil {
+				in = len(r.Members) == 2
+			}
+			if want != doubtful {
+				assert.Equal(t, want == present, in, "%s in mode %d", k, mode)
+			}
+		}
+	}
+	t.Logf("mode %d: %d confirmed, %d refused, %d doubtful", mode, confirmed.Load(), refused.Load(), doubts.Load())
+}
+
+func writeOnce(s *Store, mode int, c *engine.Change) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if mode == modeDurable {
+		return s.Commit(ctx, c)
+	}
+	return s.Update(ctx, c.Room.Key(), func(*engine.RoomRecord) *engine.Change { return c })
+}
+
+// writerEnv makes the test binary a process that writes to a SQLite file until
+// it is killed.
 const writerEnv = "IMC_SQLSTORE_WRITER"
 
-func writeUntilKilled(string) int { return 0 }
+func writeUntilKilled(path string) int {
+	ctx := context.Background()
+	s, _, err := Open(ctx, Config{URL: "sqlite://" + path, Mode: modeDurable})
+	if err != nil {
+		fmt.Println("error", err)
+		return 1
+	}
+	for i := 0; ; i++ {
+		room := addr(fmt.Sprintf("p%di%d@h.com", os.Getpid(), i))
+		err := s.Commit(ctx, &engine.Change{Room: room, Create: true, Put: []engine.Member{member("o@u.com", engine.RoleOwner)}})
+		if err != nil {
+			fmt.Println("error", err)
+			return 1
+		}
+		fmt.Println(room.Key())
+	}
+}
+
+// A process that writes to a SQLite file is killed: what it was told to be
+// committed is there.
+func TestSQLiteKilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "imc.db")
+	var confirmed []string
+	for round := range 4 {
+		// Two at once, as several Kamailios on one machine.
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range 2 {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), writerEnv+"="+path)
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			wg.Go(func() {
+				lines := bufio.NewScanner(out)
+				for n := 0; lines.Scan(); n++ {
+					mu.Lock()
+					confirmed = append(confirmed, lines.Text())
+					mu.Unlock()
+					if n == 10+7*round {
+						assert.NoError(t, cmd.Process.Kill())
+					}
+				}
+				assert.Error(t, cmd.Wait())
+			})
+		}
+		wg.Wait()
+		s, _, err := Open(within(t, 10*time.Second), Config{URL: "sqlite://" + path, Mode: modeDurable})
+		require.NoError(t, err)
+		l := load(t, s)
+		for _, k := range confirmed {
+			assert.False(t, strings.HasPrefix(k, "error"), k)
+			if r := l.rooms[engine.Key(k)]; assert.NotNil(t, r, k) {
+				assert.Len(t, r.Members, 1)
+			}
+		}
+		require.NoError(t, s.Close())
+	}
+	assert.Greater(t, len(confirmed), 8*10)
+}

@@ -360,14 +360,9 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	for _, statement := range c.setup {
-		if err = exec(ctx, conn, statement); err != nil {
+		if _, err = conn.(driver.ExecerContext).ExecContext(ctx, statement, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
 	return conn, nil
-}
-
-func exec(ctx context.Context, conn driver.Conn, statement string) error {
-	_, err := conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
-	return err
 }

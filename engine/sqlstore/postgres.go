@@ -55,7 +55,11 @@ func postgresConfig(src *Source) (pq.Config, error) {
 		}
 		b.WriteString(name + "='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "' ")
 	}
-	return pq.NewConfig(b.String())
+	cfg, err := pq.NewConfig(b.String())
+	if err != nil {
+		return cfg, fmt.Errorf("db_url: parameters: %w", err)
+	}
+	return cfg, nil
 }
 
 // postgresDialect returns how to talk to PostgreSQL.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -70,15 +71,22 @@ func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
 	for len(keys) > 0 {
 		n := min(len(keys), fetchChunk)
-		if err := s.fetch(ctx, keys[:n], found); err != nil {
-			return nil, s.fail(ctx, "read rooms", err)
+		err := s.read(ctx, "read rooms", func() error {
+			some, err := s.fetch(ctx, keys[:n])
+			maps.Copy(found, some)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
 		keys = keys[n:]
 	}
 	return found, nil
 }
 
-func (s *Store) fetch(ctx context.Context, keys []engine.Key, found map[engine.Key]*engine.RoomRecord) error {
+// fetch reads rooms with one query per table.
+func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
 	asked := make(map[engine.Key]bool, len(keys))
 	pairs, columns := make([]any, 0, 2*len(keys)), make([]any, 0, len(keys))
 	for _, k := range keys {
@@ -102,7 +110,7 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key, found map[engine.K
 			}
 			return nil
 		}); err != nil || len(found) == 0 {
-		return err
+		return nil, err
 	}
 	seen := map[engine.Key]map[engine.Key]bool{}
 	if err := s.query(ctx, "SELECT id, username, domain, flag, room FROM "+s.members.quoted+" WHERE "+
@@ -125,19 +133,22 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key, found map[engine.K
 			s.addMember(record, seen[k], &m)
 			return nil
 		}); err != nil {
-		return err
+		return nil, err
 	}
-	for k := range asked {
-		if r := found[k]; r != nil {
-			s.meetOwner(r)
-		}
+	for _, r := range found {
+		s.meetOwner(r)
 	}
-	return nil
+	return found, nil
 }
 
 // query hands each row of a SELECT to f.
 func (s *Store) query(ctx context.Context, query string, args []any, f func(*sqlx.Rows) error) error {
-	rows, err := s.db.QueryxContext(ctx, s.db.Rebind(query), args...)
+	conn, release, err := s.conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	rows, err := conn.QueryxContext(ctx, s.db.Rebind(query), args...)
 	if err != nil {
 		return err
 	}
@@ -200,7 +211,15 @@ func (s *Store) meetOwner(r *engine.RoomRecord) {
 }
 
 // List implements engine.Store.
-func (s *Store) List(ctx context.Context) ([]engine.RoomInfo, error) {
+func (s *Store) List(ctx context.Context) (list []engine.RoomInfo, err error) {
+	err = s.read(ctx, "list rooms", func() error {
+		list, err = s.list(ctx)
+		return err
+	})
+	return list, err
+}
+
+func (s *Store) list(ctx context.Context) ([]engine.RoomInfo, error) {
 	var list []engine.RoomInfo
 	index := map[engine.Key]int{}
 	err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" ORDER BY id", nil,
@@ -219,7 +238,7 @@ func (s *Store) List(ctx context.Context) ([]engine.RoomInfo, error) {
 			return nil
 		})
 	if err != nil {
-		return nil, s.fail(ctx, "list rooms", err)
+		return nil, err
 	}
 	// The members of one room may be in several groups, by the case of their
 	// column room; the one with the smallest id is the first member.
@@ -247,7 +266,7 @@ func (s *Store) List(ctx context.Context) ([]engine.RoomInfo, error) {
 			return nil
 		})
 	if err != nil {
-		return nil, s.fail(ctx, "list rooms", err)
+		return nil, err
 	}
 	return list, nil
 }

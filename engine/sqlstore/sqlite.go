@@ -145,6 +145,11 @@ func inspectSQLite(ctx context.Context, s *Store) ([]string, error) {
 			s.d.unique = false
 		}
 	}
+	if s.d.unique {
+		// The columns compare so by themselves; with COLLATE beside them SQLite
+		// would not use the index for several rooms at once.
+		s.d.fold = func(col string) string { return col }
+	}
 	if s.d.unique || !s.members.columns["room"] || !s.rooms.columns["name"] {
 		return nil, nil
 	}

@@ -12,6 +12,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,7 +22,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"kamailio-imc/engine"
 )
@@ -71,6 +71,10 @@ type Store struct {
 	// gate admits one writer at a time, so that those of this process do not
 	// poll for SQLite's lock; nil for servers.
 	gate chan struct{}
+
+	// guard ends the use of a connection with a context where the driver does
+	// not; nil where it does.
+	guard func(ctx context.Context, conn driver.Conn) (release func())
 
 	mu sync.Mutex // nothing else is locked while it is held
 	// met are the oddities that Update and Fetch have reported.
@@ -143,11 +147,12 @@ func (s *Store) connect(ctx context.Context) error {
 		if err != nil {
 			return s.plain(err)
 		}
-		connector, err := pq.NewConnectorConfig(cfg)
+		connector, err := newPostgresConnector(cfg)
 		if err != nil {
 			return s.plain(err)
 		}
-		s.pool(sql.OpenDB(&sessionConnector{Connector: connector, setup: []string{postgresSession}}), "postgres")
+		s.guard = connector.guard
+		s.pool(sql.OpenDB(connector), "postgres")
 		return s.ping(ctx)
 	default:
 		s.d = sqliteDialect()
@@ -186,18 +191,44 @@ func (s *Store) connectMySQL(ctx context.Context) error {
 	return s.ping(ctx)
 }
 
-func (s *Store) pool(db *sql.DB, driver string) {
+func (s *Store) pool(db *sql.DB, name string) {
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxIdleConns)
 	db.SetConnMaxIdleTime(maxIdleTime)
-	s.db = sqlx.NewDb(db, driver)
+	s.db = sqlx.NewDb(db, name)
 }
 
 func (s *Store) ping(ctx context.Context) error {
-	if err := s.db.PingContext(ctx); err != nil {
+	conn, release, err := s.conn(ctx)
+	if err == nil {
+		err = conn.PingContext(ctx)
+		release()
+	}
+	if err != nil {
 		return s.fail(ctx, "connect to "+s.src.String(), err)
 	}
 	return nil
+}
+
+// conn takes a connection out of the pool; release gives it back.
+func (s *Store) conn(ctx context.Context) (conn *sqlx.Conn, release func(), err error) {
+	if conn, err = s.db.Connx(ctx); err != nil {
+		return nil, nil, err
+	}
+	unguard := func() {}
+	if s.guard != nil {
+		err := conn.Raw(func(c any) error {
+			unguard = s.guard(ctx, c.(driver.Conn))
+			return nil
+		})
+		if err != nil {
+			return nil, nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, func() {
+		unguard()
+		_ = conn.Close() // it is the pool's again, or was bad
+	}, nil
 }
 
 // Close ends all connections.

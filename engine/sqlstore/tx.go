@@ -19,6 +19,9 @@ const (
 	// deadlock, a duplicate key or a lost connection.
 	maxRetries = 12
 
+	// maxLost bounds how often a lost connection is replaced for one request.
+	maxLost = 2
+
 	// maxDuplicates bounds how often in a row another's unique key may be met:
 	// a room that was created meanwhile is seen the next time, so what keeps
 	// coming back is a name that only the database takes for the same.
@@ -63,16 +66,16 @@ func (s *Store) once(ctx context.Context, body func(*tx) error) (err error) {
 			return ctx.Err()
 		}
 	}
-	conn, err := s.db.Connx(ctx)
+	conn, release, err := s.conn(ctx)
 	if err != nil {
 		return err
 	}
+	defer release()
 	t := &tx{s: s, ctx: ctx, conn: conn}
 	defer func() {
 		if err != nil {
 			t.undo()
 		}
-		_ = conn.Close() // gives it back to the pool
 	}()
 	if _, err = t.exec(s.d.begin); err != nil {
 		return err
@@ -130,7 +133,8 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 			// A stale connection is replaced at once. With a commit in doubt
 			// only the database can tell, so it is waited for.
 			lost++
-			again = lost <= 2 || inDoubt
+			again = lost <= maxLost || inDoubt
+			s.renew(ctx)
 		}
 		if again && wait(ctx, attempt) {
 			continue
@@ -140,6 +144,32 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 			return &storeError{engine.ErrDoubtful, engine.ErrDoubtful.Error() + ": " + failed.Error()}
 		}
 		return failed
+	}
+}
+
+// read runs a query again if its connection turns out to be stale.
+func (s *Store) read(ctx context.Context, doing string, query func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := query()
+		if err == nil {
+			return nil
+		}
+		kind := s.failure(err)
+		if kind == failConnection {
+			s.renew(ctx)
+		}
+		if kind != failConnection && kind != failRetry || attempt == maxLost || !wait(ctx, attempt) {
+			return s.fail(ctx, doing, err)
+		}
+	}
+}
+
+// renew closes idle connections after one was lost: the others are of the same
+// age. A caller who gave up has not shown that they are bad.
+func (s *Store) renew(ctx context.Context) {
+	if ctx.Err() == nil {
+		s.db.SetMaxIdleConns(0)
+		s.db.SetMaxIdleConns(maxIdleConns)
 	}
 }
 

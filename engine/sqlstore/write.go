@@ -39,11 +39,11 @@ func (s *Store) commitOne(ctx context.Context, c *engine.Change) (done, inDoubt 
 	if s.gate != nil || !s.d.exact || !s.d.unique || c.Create || c.Destroy || len(c.Put)+len(c.Delete) != 1 {
 		return false, false, nil
 	}
-	conn, err := s.db.Connx(ctx)
+	conn, release, err := s.conn(ctx)
 	if err != nil {
 		return false, false, err
 	}
-	defer func() { _ = conn.Close() }() // gives it back to the pool
+	defer release()
 	t := &tx{s: s, ctx: ctx, conn: conn}
 	if len(c.Delete) == 1 {
 		err = t.deleteMember(c.Room.Key(), c.Delete[0])
