@@ -1,8 +1,9 @@
 package module
 
-// Bounds of a worker's cache of snapshots.
+// Bounds of a worker's cache of snapshots. The heap of a worker is about one
+// and a half times cacheBytes at most, see Process.LimitRuntime.
 const (
-	cacheBytes = 4 << 20
+	cacheBytes = 6 << 20 // about 6,000 rooms of 2, or 4,000 of 10
 	cacheRooms = 16384
 )
 

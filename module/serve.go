@@ -192,8 +192,7 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) b
 		}
 		ttl = uint64(left)
 	}
-	frame := beginFrame(nil, frameSnapshot, a.id)
-	frame = appendSnapshot(frame, version, ttl, v)
+	frame := appendSnapshot(beginFrame(nil, frameSnapshot, a.id), version, ttl, v)
 	if len(frame) > frameMax {
 		return false
 	}
