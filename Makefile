@@ -95,11 +95,13 @@ fmt:
 	gofmt -l -w cgo engine module tests
 	clang-format -i kamailio-shim/*.[ch]
 
-## install: copy what make built to MODULEDIR (DESTDIR, PREFIX are honoured)
+## install: copy what make built (MODULEDIR, PREFIX, DESTDIR are honoured)
 install:
 	@scripts/check-install.sh $(B)/modules "$(DESTDIR)$(MODULEDIR)"
 	install -d $(DESTDIR)$(MODULEDIR)
 	install -m 644 $(B)/modules/imc.so $(B)/modules/imc_engine.so $(DESTDIR)$(MODULEDIR)
+	install -d $(DESTDIR)$(PREFIX)/share/kamailio-imc
+	install -m 644 sql/*.sql $(DESTDIR)$(PREFIX)/share/kamailio-imc
 	@echo
 	@echo "In kamailio.cfg, before the first loadmodule:"
 	@echo '  mpath="$(MODULEDIR)/:/usr/lib/$(shell gcc -print-multiarch)/kamailio/modules/"'
