@@ -132,7 +132,7 @@ func (p *player) checkLog() {
 	p.t.Helper()
 	pattern := `CRITICAL:|BUG:`
 	if p.module == kamailio.Ours {
-		pattern = `ERROR:|CRITICAL:|BUG:|WARNING: imc`
+		pattern = `(ERROR|CRITICAL|WARNING): (\{[^}]*\} )?(imc|tm) |BUG:`
 	}
 	for _, l := range p.server.LogLines(pattern) {
 		p.errorf("logged: %s", l)

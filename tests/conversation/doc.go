@@ -12,6 +12,7 @@
 //	                                     tables that come with Kamailio
 //	Row: room: name, domain, flag        a row that is there at the start, as the
 //	                                     step rows writes it
+//	Define: FAST_TM                      -A FAST_TM for Kamailio, see common.cfg
 //	Config: conversation                 folder in tests/kamailio-config
 //	Only: ours                           the stock module cannot play it ...
 //	Reason: heading                      ... for this reason
@@ -26,11 +27,13 @@
 //	  rc -200
 //
 // The first line of a step says who sends what to which Request-URI; the body
-// is a Go string, and further strings on the lines below are added to it. A
+// is a Go string, "x"x5 is five of them, and further strings on the lines below
+// are added to it. A
 // name stands for sip:NAME@chat.test; whatever has a colon is taken as it is.
 // These lines say more about the request:
 //
 //	from "Alice" <sip:alice@chat.test>   the value of From
+//	call-id "x"x1000                     the Call-ID; else a new one
 //	header Content-Type: text/html       a header; without a Content-Type the
 //	                                     request has text/plain
 //	no Content-Type                      leaves it out (or Content-Length)

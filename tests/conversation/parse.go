@@ -21,6 +21,7 @@ type File struct {
 	Database bool
 	Rows     []string // that are there before the start, as the step rows writes them
 	Params   map[string]any
+	Defines  map[string]string
 	Headers  []sipua.Header // that every MESSAGE carries
 	OnlyOurs bool
 	Reason   string
@@ -49,6 +50,7 @@ type Step struct {
 	// Send: names or URIs, as they were written
 	From, To string
 	FromHdr  string // "" is "<" + URI of From + ">"
+	CallID   string // "" is a new one
 	Body     string
 	Headers  []sipua.Header
 	Without  []string // headers that are left out
@@ -89,7 +91,7 @@ func ParseFile(path string) (*File, error) {
 
 // Parse reads a conversation. Its errors name the line.
 func Parse(path, text string) (*File, error) {
-	p := &parser{f: &File{Path: path, Config: "conversation", Params: map[string]any{}}}
+	p := &parser{f: &File{Path: path, Config: "conversation", Params: map[string]any{}, Defines: map[string]string{}}}
 	for i, line := range strings.Split(text, "\n") {
 		p.line = i + 1
 		if err := p.take(line); err != nil {
@@ -155,6 +157,8 @@ func (p *parser) head(name, value string) error {
 			return fmt.Errorf("the value of Domain is %q, not loopback", value)
 		}
 		f.Domain = value
+	case "Define":
+		f.Defines[value] = ""
 	case "Database":
 		f.Database = value == "yes"
 	case "Row":
@@ -240,6 +244,9 @@ func (p *parser) detail(indent int, line string) error {
 		return p.addText(line)
 	case word == "from":
 		s.FromHdr = rest
+	case word == "call-id":
+		p.text = &s.CallID
+		return p.addText(rest)
 	case word == "header":
 		h, err := parseHeader(rest)
 		if err != nil {

@@ -28,9 +28,9 @@ type Transcript map[*Step][]string
 // Play plays a conversation against one module and reports to t whatever is
 // not as the conversation says. dbMode is our db_mode; what people see of rooms
 // is the same in all three.
-func Play(t *testing.T, f *File, m kamailio.Module, dbMode int) Transcript {
-	t.Helper()
-	p := &player{t: t, f: f, module: m, dbMode: dbMode, domain: "chat.test", out: Transcript{}}
+func Play(tb testing.TB, f *File, m kamailio.Module, dbMode int) Transcript {
+	tb.Helper()
+	p := &player{t: tb, f: f, module: m, dbMode: dbMode, domain: "chat.test", out: Transcript{}}
 	p.start()
 	for _, s := range f.Steps {
 		if s.OnlyOurs && m == kamailio.Stock {
@@ -38,7 +38,7 @@ func Play(t *testing.T, f *File, m kamailio.Module, dbMode int) Transcript {
 		}
 		p.step = s
 		p.play(s)
-		if t.Failed() {
+		if tb.Failed() {
 			return p.out
 		}
 	}
@@ -47,7 +47,7 @@ func Play(t *testing.T, f *File, m kamailio.Module, dbMode int) Transcript {
 }
 
 type player struct {
-	t      *testing.T
+	t      testing.TB
 	f      *File
 	module kamailio.Module
 	dbMode int
@@ -77,7 +77,7 @@ func (p *player) start() {
 		params["db_url"], params["db_mode"] = p.database.url, p.dbMode
 	}
 	p.server = kamailio.Start(p.t, kamailio.Options{
-		Case: p.f.Config, Module: p.module, NoTCP: true, TextDB: !withDB, Params: params,
+		Case: p.f.Config, Module: p.module, NoTCP: true, TextDB: !withDB, Params: params, Defines: p.f.Defines,
 	})
 	if err := p.farm.Connect(p.server.Addr); err != nil {
 		p.t.Fatal(err)
@@ -136,7 +136,10 @@ func (p *player) play(s *Step) {
 
 func (p *player) send(ctx context.Context, s *Step, want Outcome) {
 	p.t.Helper()
-	r := sipua.Request{URI: p.uri(s.To), From: p.expand(s.FromHdr), Body: []byte(p.expand(s.Body)), CallID: p.farm.NewCallID()}
+	r := sipua.Request{URI: p.uri(s.To), From: p.expand(s.FromHdr), Body: []byte(p.expand(s.Body)), CallID: s.CallID}
+	if r.CallID == "" {
+		r.CallID = p.farm.NewCallID()
+	}
 	if r.From == "" {
 		r.From = "<" + p.uri(s.From) + ">"
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -113,52 +112,4 @@ func (c crowd) check(t *testing.T, got []*sipua.Message) {
 			}
 		}
 	}
-}
-
-// TestBigRoom sends to a room that no worker serves by itself: all MESSAGEs
-// arrive, once, and the sender does not wait for them.
-func TestBigRoom(t *testing.T) {
-	t.Parallel()
-	const size, texts = 500, 4
-	c := newChat(t, kamailio.Options{Workers: 2, ShmMB: 32, NoTCP: true})
-	ctx := bounded(t, 90*time.Second)
-	c.must(ctx, "1", "owner", "big", "#create")
-	// the sizes of the announcements add up: members are brought in quietly,
-	// before anybody looks
-	for i := range size - 1 {
-		c.must(ctx, "1", "owner", "big", fmt.Sprintf("#invite user%d", i))
-	}
-	for i := range size - 1 {
-		c.must(ctx, "1", fmt.Sprintf("user%d", i), "big", "#accept")
-		if i == 20 {
-			break
-		}
-	}
-	members, err := c.members(ctx, "owner", "big")
-	require.NoError(t, err)
-	require.Len(t, members, 22)
-	for i := range texts {
-		c.must(ctx, "1", "owner", "big", fmt.Sprintf("text %d", i))
-	}
-	waitTexts(ctx, t, c, texts*21)
-}
-
-// waitTexts waits until n texts of the owner have arrived, and for nothing
-// after them.
-func waitTexts(ctx context.Context, t *testing.T, c *chat, n int) {
-	t.Helper()
-	count := func() (texts int) {
-		for _, m := range c.farm.Received(0) {
-			if len(m.Body) > 8 && string(m.Body[:8]) == "[owner]:" {
-				texts++
-			}
-		}
-		return texts
-	}
-	for count() < n {
-		if _, err := c.farm.Await(ctx, c.farm.Count(), 1); err != nil {
-			break
-		}
-	}
-	assert.Equal(t, n, count())
 }

@@ -19,7 +19,7 @@ import (
 // asked: RPC, #members, imc_room_member() and who receives a text.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	const users, rounds = 24, 12
+	const users, rounds = 30, 40
 	c := newChat(t, kamailio.Options{Workers: 4, ShmMB: 256, NoTCP: true})
 	ctx := bounded(t, 60*time.Second)
 	name := func(i int) string { return fmt.Sprintf("user%d", i) }

@@ -59,6 +59,9 @@ func (s *Server) defines() (map[string]string, error) {
 	if o.NoFork {
 		d["NO_FORK"] = ""
 	}
+	if o.JSONRPC {
+		d["JSONRPC_SOCKET"] = Quote(s.jsonSocket())
+	}
 	for name, v := range o.Params {
 		name = "IMC_" + strings.ToUpper(strings.TrimPrefix(name, "imc_"))
 		if str, ok := v.(string); ok {

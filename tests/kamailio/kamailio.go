@@ -84,6 +84,8 @@ type Options struct {
 	// TextDB gives the stock module tables in text files; it cannot start
 	// without a database. Ours ignores it.
 	TextDB bool
+	// JSONRPC loads the module jsonrpcs, for Server.JSONRPC.
+	JSONRPC bool
 	// Args are further arguments of kamailio, for example "-x", "tlsf".
 	Args []string
 	// ReadyRPC is polled until it answers without a fault, after OPTIONS was
@@ -206,7 +208,7 @@ func (s *Server) launch(args []string) error {
 		mode = "-D"
 	}
 	// no context: it is stopped by signals, in order, when the test ends
-	s.cmd = exec.Command("kamailio", append([]string{mode}, args...)...) //nolint:noctx // see above
+	s.cmd = exec.Command("kamailio", append([]string{mode}, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.Dir = s.Dir
 	// a group of its own: signals reach this server's processes only; and it
@@ -245,8 +247,9 @@ func (s *Server) Stop() time.Duration {
 		}
 		time.Sleep(pollInterval)
 	}
+	alive := s.group()
 	s.Kill()
-	s.t.Errorf("kamailio did not end within %v of SIGTERM\n%s", stopTimeout, s.LogTail(40))
+	s.t.Errorf("kamailio did not end within %v of SIGTERM, processes left: %v\n%s", stopTimeout, alive, s.LogTail(40))
 	return time.Since(begin)
 }
 

@@ -7,71 +7,81 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// awaitReady polls until OPTIONS is answered and RPC works.
+// answerTimeout is how long one OPTIONS waits for its answer.
+const answerTimeout = 200 * time.Millisecond
+
+// awaitReady polls until everything serves: OPTIONS is answered over UDP and
+// TCP, and RPC works. Kamailio forks its TCP processes last; before that a
+// SIGTERM can be lost on a process that is just being made.
 func (s *Server) awaitReady() error {
 	timeout := s.opts.StartTimeout
 	if timeout == 0 {
 		timeout = startTimeout
 	}
-	deadline := time.Now().Add(timeout)
-	last := errors.New("no answer to OPTIONS")
-	ready := false
-	for time.Now().Before(deadline) {
-		if s.Ended() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return fmt.Errorf("ended at its start: %w", s.waitErr)
+	steps := []func() error{func() error { return s.answersOptions("udp") }}
+	if s.opts.ReadyRPC != "-" {
+		method := s.opts.ReadyRPC
+		if method == "" {
+			method = "imc.list_rooms"
 		}
-		if !ready {
-			ready = s.answersOptions()
-			if !ready {
-				continue
-			}
-		}
-		if s.opts.ReadyRPC == "-" {
-			return nil
-		}
-		rpc := s.opts.ReadyRPC
-		if rpc == "" {
-			rpc = "imc.list_rooms"
-		}
-		if _, last = s.RPC(rpc); last == nil {
-			return nil
-		}
-		time.Sleep(pollInterval)
+		steps = append(steps, func() error {
+			_, err := s.RPC(method)
+			return err
+		})
 	}
-	return fmt.Errorf("not ready within %v: %w", timeout, last)
+	if !s.opts.NoTCP && !s.opts.NoFork {
+		steps = append(steps, func() error { return s.answersOptions("tcp") })
+	}
+	deadline := time.Now().Add(timeout)
+	for _, step := range steps {
+		for err := step(); err != nil; err = step() {
+			if s.Ended() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return fmt.Errorf("ended at its start: %w", s.waitErr)
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("not ready within %v: %w", timeout, err)
+			}
+			time.Sleep(pollInterval)
+		}
+	}
+	return nil
 }
 
-// answersOptions sends one OPTIONS and waits a moment for any answer.
-func (s *Server) answersOptions() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+// answersOptions sends one OPTIONS and waits a moment for the answer.
+func (s *Server) answersOptions(network string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	c, err := (&net.Dialer{}).DialContext(ctx, "udp", s.Addr)
+	c, err := (&net.Dialer{}).DialContext(ctx, network, s.Addr)
 	if err != nil {
-		return false
+		return err
 	}
 	defer func() { _ = c.Close() }()
 	id := strconv.FormatInt(time.Now().UnixNano(), 36)
 	local := c.LocalAddr().String()
-	_, err = fmt.Fprintf(c, "OPTIONS sip:ping@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\n"+
-		"From: <sip:ping@%s>;tag=%s\r\nTo: <sip:ping@%s>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\n"+
-		"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n", s.Addr, local, id, local, id, s.Addr, id)
+	_, err = fmt.Fprintf(c, "OPTIONS sip:ping@%[1]s SIP/2.0\r\nVia: SIP/2.0/%[2]s %[3]s;branch=z9hG4bK%[4]s\r\n"+
+		"From: <sip:ping@%[3]s>;tag=%[4]s\r\nTo: <sip:ping@%[1]s>\r\nCall-ID: %[4]s\r\nCSeq: 1 OPTIONS\r\n"+
+		"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n", s.Addr, strings.ToUpper(network), local, id)
 	if err != nil {
-		time.Sleep(pollInterval)
-		return false
+		return err
 	}
-	_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if err := c.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return err
+	}
 	buf := make([]byte, 2048)
 	n, err := c.Read(buf)
 	if err != nil {
-		time.Sleep(pollInterval) // refused at once while nothing listens
-		return false
+		return err // over UDP at once while nothing listens
 	}
-	return bytes.HasPrefix(buf[:n], []byte("SIP/2.0 200"))
+	if !bytes.HasPrefix(buf[:n], []byte("SIP/2.0 200")) {
+		return fmt.Errorf("answer to OPTIONS: %.60q", buf[:n])
+	}
+	return nil
 }
 
 // freeAddr finds a port of 127.0.0.1 that is free for UDP and for TCP.
