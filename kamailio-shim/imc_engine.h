@@ -168,16 +168,19 @@ enum imc_query
 /* imc_engine_event() */
 enum imc_event_kind
 {
-	IMC_EV_UNSENT = 1, /* tm had no memory for recipients first..n-1 of
-						* message; the library queues them again */
+	IMC_EV_UNSENT = 1, /* recipients first..n-1 of message have to wait for
+						* shared memory, the library queues them again; code
+						* is not 0 if tm had none, 0 if it is the reserve that
+						* they wait for */
 	IMC_EV_SENT = 2,   /* host: all recipients of message were handed to tm */
-	IMC_EV_INVITATION_FAILED = 3 /* room, user, inviter, call_id, code */
+	IMC_EV_INVITATION_FAILED = 3 /* room, user, inviter, call_id; code is the
+								  * final response, 0 if tm refused to send */
 };
 
 typedef struct imc_event
 {
 	int32_t kind;
-	int32_t code;	/* final response of an invitation */
+	int32_t code;	/* see the kinds */
 	uint32_t first; /* first recipient that was not sent to */
 	uint32_t reserved;
 	imc_slice_t message; /* an IMC_REC_MESSAGE, from its length on */

@@ -50,9 +50,9 @@ int imc_params_check(void);
  * loaded, but a library that is not there stops the start. */
 int imc_loader_init(void);
 
-/* Loads the library into this process, once, and checks its ABI. Returns its
- * functions, or NULL (logged). */
-const imc_engine_t *imc_load(void);
+/* Loads the library into this process, once, for these roles (IMC_ROLE_...),
+ * and checks its ABI. Returns its functions, or NULL (logged). */
+const imc_engine_t *imc_load(int roles);
 
 /* imc_proc.c */
 

@@ -170,7 +170,7 @@ static void imc_fill_settings(imc_settings_t *s, int roles)
 static const imc_engine_t *imc_start(
 		int roles, const int32_t *host_fds, uint32_t n_host_fds)
 {
-	const imc_engine_t *engine = imc_load();
+	const imc_engine_t *engine = imc_load(roles);
 	imc_reply_t *reply = imc_reply_buf();
 	imc_settings_t s;
 	int rc;

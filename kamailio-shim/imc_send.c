@@ -204,7 +204,8 @@ static int imc_send_invitation(
 typedef struct imc_sent
 {
 	uint32_t tried; /* recipients that are done with: sent or refused */
-	int no_memory;	/* the next one could not be sent for want of memory */
+	int no_memory;	/* the next one has to wait for memory */
+	int exhausted;	/* ... since tm had none, not only for the reserve */
 	int refused;	/* tm refused at least one for another reason */
 } imc_sent_t;
 
@@ -220,7 +221,7 @@ static int imc_shm_is_short(void)
  * or, with paced set, until shared memory is under its reserve. */
 static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
 {
-	imc_sent_t sent = {0, 0, 0};
+	imc_sent_t sent = {0, 0, 0, 0};
 	imc_reader_t to = m->to;
 	str hdrs, uri, body = m->body;
 	uint32_t ok = 0;
@@ -244,7 +245,7 @@ static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
 		else
 			ret = imc_send_one(m, &uri, &hdrs, &body, NULL);
 		if(ret == E_OUT_OF_MEM) {
-			sent.no_memory = 1;
+			sent.no_memory = sent.exhausted = 1;
 			break;
 		}
 		if(ret >= 0) {
@@ -282,6 +283,7 @@ static int imc_report_sent(const imc_engine_t *engine, const imc_message_t *m,
 
 	memset(&ev, 0, sizeof(ev));
 	ev.kind = sent->no_memory ? IMC_EV_UNSENT : IMC_EV_SENT;
+	ev.code = sent->exhausted;
 	ev.first = sent->tried;
 	ev.message = imc_slice(&m->raw);
 	return imc_report(engine, &ev);
