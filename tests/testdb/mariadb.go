@@ -109,6 +109,9 @@ func (m *MariaDB) Start() error {
 			"--no-defaults", "--datadir=" + m.data(), "--socket=" + m.Socket,
 			"--pid-file=" + filepath.Join(m.Dir, "pid"), "--bind-address=127.0.0.1",
 			"--port=" + strconv.Itoa(m.Port), "--skip-name-resolve",
+			// a server that starts removes all temporary tables in this folder,
+			// those of others too
+			"--tmpdir=" + m.Dir,
 			"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
 			"--character-set-server=utf8mb4", "--performance-schema=OFF",
 		}, m.args...)
@@ -123,8 +126,7 @@ func (m *MariaDB) Start() error {
 		_ = m.proc.signal(syscall.SIGKILL)
 		// Another program may have taken a free port meanwhile.
 		if !first || attempt == 2 {
-			text, _ := os.ReadFile(m.log.Name())
-			return fmt.Errorf("mariadbd: %w\n%s", err, text)
+			return fmt.Errorf("mariadbd: %w\n%s", err, logEnd(m.log.Name()))
 		}
 	}
 }
