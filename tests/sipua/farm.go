@@ -18,6 +18,10 @@ import (
 // it, then after twice that, and so on.
 const t1 = 500 * time.Millisecond
 
+// uncheckedQueue is how many requests may wait for sipgo to read them, after
+// they were answered: more than a test sends at once.
+const uncheckedQueue = 1 << 16
+
 // maxBroken is how many datagrams a Farm remembers that it could not read.
 const maxBroken = 10
 
@@ -39,8 +43,13 @@ type Farm struct {
 	answers  map[string]int // by Request-URI; 200 if not set
 	waiting  map[string]chan *Message
 	broken   []error // datagrams that could not be read
-	keep     bool
-	onArrive func(*Message)
+
+	// Requests that sipgo is still to read. That takes longer than all the rest:
+	// done before answering, a burst would look to Kamailio like a slow network.
+	unchecked chan []byte
+	checked   chan struct{} // closed when all are
+	keep      bool
+	onArrive  func(*Message)
 }
 
 // Request is one MESSAGE to be sent. Everything goes to the wire as it stands.
@@ -90,11 +99,16 @@ func NewFarmAt(tb testing.TB, addr string) (*Farm, error) {
 		answers: map[string]int{},
 		waiting: map[string]chan *Message{},
 		keep:    true,
+
+		unchecked: make(chan []byte, uncheckedQueue),
+		checked:   make(chan struct{}),
 	}
 	enlargeBuffer(conn, 16<<20)
 	go f.read()
+	go f.check()
 	tb.Cleanup(func() {
 		_ = f.conn.Close()
+		<-f.checked
 		for _, err := range f.Broken() {
 			tb.Errorf("farm: received what is no proper SIP message: %v", err)
 		}
@@ -279,27 +293,42 @@ func (f *Farm) Fire(data []byte) error {
 }
 
 func (f *Farm) read() {
+	defer close(f.unchecked)
 	buf := make([]byte, 1<<16)
 	for {
 		n, from, err := f.conn.ReadFromUDP(buf)
 		if err != nil {
 			return // closed
 		}
-		m, err := ParseMessage(buf[:n])
-		if err != nil {
-			f.mu.Lock()
-			if len(f.broken) < maxBroken {
-				f.broken = append(f.broken, fmt.Errorf("%w: %q", err, buf[:min(n, 1000)]))
-			}
-			f.mu.Unlock()
-			continue
-		}
-		if m.Method == "" {
+		m, err := parseMessage(buf[:n])
+		switch {
+		case err != nil:
+			f.cannotRead(buf[:n], err)
+		case m.Method == "":
 			f.response(m)
-		} else {
+		default:
 			f.request(m, from)
+			f.unchecked <- bytes.Clone(buf[:n])
 		}
 	}
+}
+
+// check has sipgo read what read has answered.
+func (f *Farm) check() {
+	defer close(f.checked)
+	for data := range f.unchecked {
+		if err := check(data); err != nil {
+			f.cannotRead(data, err)
+		}
+	}
+}
+
+func (f *Farm) cannotRead(data []byte, err error) {
+	f.mu.Lock()
+	if len(f.broken) < maxBroken {
+		f.broken = append(f.broken, fmt.Errorf("%w: %q", err, data[:min(len(data), 1000)]))
+	}
+	f.mu.Unlock()
 }
 
 func (f *Farm) response(m *Message) {
