@@ -360,6 +360,7 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	for _, statement := range c.setup {
+		//nolint:forcetypeassert // all connections of this driver are one
 		if _, err = conn.(driver.ExecerContext).ExecContext(ctx, statement, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}

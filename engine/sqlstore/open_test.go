@@ -109,7 +109,7 @@ func TestMissingIndexes(t *testing.T) {
 		if db.kind.name == "MariaDB_stock" {
 			assert.Equal(t, "ALTER TABLE `imc_members` ADD INDEX room_idx (room);", statements)
 		}
-		for _, statement := range strings.Split(strings.TrimSuffix(statements, ";"), "; ") {
+		for statement := range strings.SplitSeq(strings.TrimSuffix(statements, ";"), "; ") {
 			db.exec(t, statement)
 		}
 		s, notes := db.openNoted(t, Config{Mode: modeShared})

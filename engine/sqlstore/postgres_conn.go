@@ -71,7 +71,7 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 
 // DialTimeout is not called by the driver, which has DialContext.
 func (d *dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout(network, address, timeout)
+	return (&net.Dialer{Timeout: timeout}).DialContext(context.Background(), network, address)
 }
 
 func newPostgresConnector(cfg pq.Config) (*postgresConnector, error) {
@@ -93,6 +93,7 @@ func (c *postgresConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		a.end(0)
 		return nil, err
 	}
+	//nolint:forcetypeassert // all connections of this driver are one
 	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, postgresSession, nil); err != nil {
 		a.end(0)
 		return nil, errors.Join(err, conn.Close())

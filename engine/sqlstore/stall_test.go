@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -65,7 +66,7 @@ func (b *bridge) forward(to, from net.Conn) {
 		for b.stalled.Load() {
 			time.Sleep(5 * time.Millisecond)
 		}
-		if _, err := to.Write(buf[:n]); err != nil && err != io.EOF {
+		if _, err := to.Write(buf[:n]); err != nil && !errors.Is(err, io.EOF) {
 			return
 		}
 	}

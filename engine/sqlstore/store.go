@@ -218,7 +218,7 @@ func (s *Store) conn(ctx context.Context) (conn *sqlx.Conn, release func(), err 
 	unguard := func() {}
 	if s.guard != nil {
 		err := conn.Raw(func(c any) error {
-			unguard = s.guard(ctx, c.(driver.Conn))
+			unguard = s.guard(ctx, c.(driver.Conn)) //nolint:forcetypeassert // that is what Raw gives
 			return nil
 		})
 		if err != nil {
