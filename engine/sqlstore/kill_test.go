@@ -59,10 +59,14 @@ func TestServerKilled(t *testing.T) {
 // stormAndKill kills the server while rooms are created, joined, left and
 // destroyed.
 func stormAndKill(t *testing.T, server killable, url string, mode int) {
-	const workers, kills = 4, 3
+	const workers, kills = 4, 2
 	s, _, err := Open(within(t, 10*time.Second), Config{URL: url, Mode: mode})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop.Store(true)
 
 	type state int
 	const (
@@ -70,10 +74,8 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 		present
 		doubtful
 	)
-	var stop atomic.Bool
 	var confirmed, refused, doubts atomic.Int64
 	facts := make([]map[engine.Key]state, workers) // rooms of each worker: user 1 is in it
-	var wg sync.WaitGroup
 	for w := range workers {
 		facts[w] = map[engine.Key]state{}
 		wg.Go(func() {
@@ -109,6 +111,7 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 						t.Errorf("%s: %v", room.URI(), err)
 					}
 					if err != nil {
+						time.Sleep(5 * time.Millisecond)
 						break // facts say what was true before
 					}
 				}

@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lib/pq"
 )
@@ -114,17 +116,42 @@ func (p *PostgreSQL) Start() error {
 			return nil
 		}
 		_ = p.proc.signal(syscall.SIGQUIT)
-		// Another program may have taken a free port meanwhile.
-		if !first || attempt == 2 {
-			text, _ := os.ReadFile(p.log.Name())
-			return fmt.Errorf("postgres: %w\n%s", err, text)
+		// Another program may have taken a free port meanwhile; and after a
+		// crash the old processes hold their shared memory until they are gone.
+		last := 2
+		if !first {
+			last = 100
+			time.Sleep(50 * time.Millisecond)
+		}
+		if attempt >= last {
+			return fmt.Errorf("postgres: %w\n%s", err, logEnd(p.log.Name()))
 		}
 	}
 }
 
-// Kill ends the server without a checkpoint, as a crash does (SIGQUIT, which
-// makes it end all its own processes at once). Start brings it back.
-func (p *PostgreSQL) Kill() error { return p.proc.signal(syscall.SIGQUIT) }
+// Kill ends the server and the processes it has made as kill -9 does. Start
+// brings it back with its data.
+func (p *PostgreSQL) Kill() error {
+	pid := p.proc.cmd.Process.Pid
+	// The main process is stopped first so that it makes no new ones.
+	if err := p.proc.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return err
+	}
+	for _, child := range strings.Fields(string(children)) {
+		n, err := strconv.Atoi(child)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Kill(n, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return p.proc.signal(syscall.SIGKILL)
+}
 
 // Stop ends the server in order. Start brings it back with its data.
 func (p *PostgreSQL) Stop() error { return p.proc.signal(syscall.SIGINT) }
@@ -133,7 +160,7 @@ func (p *PostgreSQL) Stop() error { return p.proc.signal(syscall.SIGINT) }
 func (p *PostgreSQL) Close() error {
 	var err error
 	if p.proc != nil && !p.proc.ended() {
-		err = p.proc.signal(syscall.SIGQUIT)
+		err = p.Kill()
 	}
 	if p.log != nil {
 		err = errors.Join(err, p.log.Close())

@@ -189,3 +189,13 @@ func freePort() (int, error) {
 	}
 	return 0, errors.New("no free port")
 }
+
+// logEnd returns the last lines of a server's log.
+func logEnd(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	const enough = 3000
+	return string(text[max(0, len(text)-enough):])
+}
