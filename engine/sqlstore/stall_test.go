@@ -1,8 +1,8 @@
 package sqlstore
 
 import (
-	"fmt"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
