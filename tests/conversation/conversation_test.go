@@ -16,7 +16,16 @@ import (
 
 var onlyModule = flag.String("module", "", "play against this module only: stock or ours")
 
+// atOnce is how many servers play at once, whatever the number of processors:
+// most of the time goes by in waiting for processes to start and to end.
+const atOnce = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if err := closeDatabases(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
