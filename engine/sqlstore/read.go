@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +60,28 @@ func roomKey(column string) (engine.Key, bool) {
 // says, or may be.
 func (d *dialect) equals(column string) string { return d.fold(column) + " = " + d.mark }
 
+// in is the condition that a column is one of n parameters, as in equals.
+func (d *dialect) in(column string, n int) string {
+	return d.fold(column) + " IN (" + d.mark + strings.Repeat(", "+d.mark, n-1) + ")"
+}
+
+// areRooms is the condition that a row of the rooms' table is one of some
+// rooms', with its parameters. Rooms of one host share a list of names: the
+// databases are slow with hundreds of alternatives, and few hosts are usual.
+func (d *dialect) areRooms(keys map[engine.Key]bool) (condition string, args []any) {
+	names := map[string][]any{}
+	for k := range keys {
+		user, host := split(k)
+		names[host] = append(names[host], user)
+	}
+	var hosts []string
+	for host, users := range names {
+		hosts = append(hosts, "("+d.equals("domain")+" AND "+d.in("name", len(users))+")")
+		args = append(append(args, host), users...)
+	}
+	return strings.Join(hosts, " OR "), args
+}
+
 // isRoom is the condition that a row of the rooms' table is a room's.
 func (d *dialect) isRoom() string { return d.equals("name") + " AND " + d.equals("domain") }
 
@@ -88,57 +112,78 @@ func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
 	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
 	asked := make(map[engine.Key]bool, len(keys))
-	pairs, columns := make([]any, 0, 2*len(keys)), make([]any, 0, len(keys))
+	columns := make([]any, 0, len(keys))
 	for _, k := range keys {
-		if asked[k] {
-			continue
+		if !asked[k] {
+			asked[k] = true
+			columns = append(columns, roomColumn(k))
 		}
-		asked[k] = true
-		user, host := split(k)
-		pairs = append(pairs, user, host)
-		columns = append(columns, roomColumn(k))
 	}
-	if err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" WHERE ("+
-		strings.Repeat(s.d.isRoom()+") OR (", len(columns)-1)+s.d.isRoom()+") ORDER BY id", pairs,
-		func(rows *sqlx.Rows) error {
-			var r roomRow
-			if err := rows.Scan(&r.id, &r.addr.User, &r.addr.Host, &r.flag); err != nil {
-				return err
-			}
-			if k := r.addr.Key(); asked[k] {
-				s.addRoom(found, k, &r)
-			}
-			return nil
-		}); err != nil || len(found) == 0 {
+	condition, args := s.d.areRooms(asked)
+	// Rows are sorted here: with ORDER BY id MariaDB walks the whole table in
+	// that order to save itself the sorting.
+	var rooms roomRows
+	if err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" WHERE "+condition, args, rooms.scan); err != nil {
 		return nil, err
 	}
-	seen := map[engine.Key]map[engine.Key]bool{}
+	for _, r := range rooms.sorted() {
+		if k := r.addr.Key(); asked[k] {
+			s.addRoom(found, k, &r)
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	members := memberRows{of: map[engine.Key][]memberRow{}}
 	if err := s.query(ctx, "SELECT id, username, domain, flag, room FROM "+s.members.quoted+" WHERE "+
-		s.d.fold("room")+" IN ("+s.d.mark+strings.Repeat(", "+s.d.mark, len(columns)-1)+") ORDER BY id", columns,
-		func(rows *sqlx.Rows) error {
-			var m memberRow
-			var room string
-			if err := rows.Scan(&m.id, &m.addr.User, &m.addr.Host, &m.flag, &room); err != nil {
-				return err
-			}
-			m.key = m.addr.Key()
-			k, ok := roomKey(room)
-			record := found[k]
-			if !ok || record == nil {
-				return nil
-			}
-			if seen[k] == nil {
-				seen[k] = map[engine.Key]bool{}
-			}
-			s.addMember(record, seen[k], &m)
-			return nil
-		}); err != nil {
+		s.d.in("room", len(columns)), columns, members.scan); err != nil {
 		return nil, err
 	}
-	for _, r := range found {
-		s.meetOwner(r)
+	for k, r := range found {
+		s.addMembers(r, members.sorted(k))
 	}
 	return found, nil
+}
+
+// roomRows are rows of the rooms' table.
+type roomRows []roomRow
+
+func (r *roomRows) scan(rows *sqlx.Rows) error {
+	var row roomRow
+	err := rows.Scan(&row.id, &row.addr.User, &row.addr.Host, &row.flag)
+	*r = append(*r, row)
+	return err
+}
+
+// sorted returns the rows in the order of their ids.
+func (r *roomRows) sorted() []roomRow {
+	slices.SortFunc(*r, func(a, b roomRow) int { return cmp.Compare(a.id, b.id) })
+	return *r
+}
+
+// memberRows are rows of the members' table, by room.
+type memberRows struct {
+	of map[engine.Key][]memberRow
+}
+
+func (r *memberRows) scan(rows *sqlx.Rows) error {
+	var row memberRow
+	var column string
+	if err := rows.Scan(&row.id, &row.addr.User, &row.addr.Host, &row.flag, &column); err != nil {
+		return err
+	}
+	row.key = row.addr.Key()
+	if k, ok := roomKey(column); ok {
+		r.of[k] = append(r.of[k], row)
+	}
+	return nil
+}
+
+// sorted returns the rows of a room in the order of their ids.
+func (r *memberRows) sorted(room engine.Key) []memberRow {
+	rows := r.of[room]
+	slices.SortFunc(rows, func(a, b memberRow) int { return cmp.Compare(a.id, b.id) })
+	return rows
 }
 
 // query hands each row of a SELECT to f.
@@ -148,7 +193,12 @@ func (s *Store) query(ctx context.Context, query string, args []any, f func(*sql
 		return err
 	}
 	defer release()
-	rows, err := conn.QueryxContext(ctx, s.db.Rebind(query), args...)
+	return eachRow(ctx, conn, f, s.db.Rebind(query), args...)
+}
+
+// eachRow hands each row of a SELECT to f.
+func eachRow(ctx context.Context, conn *sqlx.Conn, f func(*sqlx.Rows) error, query string, args ...any) error {
+	rows, err := conn.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -178,36 +228,36 @@ func (s *Store) addRoom(found map[engine.Key]*engine.RoomRecord, k engine.Key, r
 	}
 }
 
-// addMember adds a member's row to its room, unless the member is there
-// already or cannot be used.
-func (s *Store) addMember(record *engine.RoomRecord, seen map[engine.Key]bool, m *memberRow) {
-	switch {
-	case !usable(m.addr.User) || !usable(m.addr.Host):
-		s.met.first(s.note, oddMemberName, m.addr.URI(), "")
-	case seen[m.key]:
-		s.met.first(s.note, oddMemberTwice, m.addr.URI(), record.URI())
-	default:
+// addMembers adds members' rows to their room. Who is there already or cannot
+// be used is left out.
+func (s *Store) addMembers(record *engine.RoomRecord, rows []memberRow) {
+	seen := make(map[engine.Key]bool, len(rows))
+	record.Members = make([]engine.Member, 0, len(rows)+1) // a member is often added
+	hasOwner := false
+	for i := range rows {
+		m := &rows[i]
+		switch {
+		case !usable(m.addr.User) || !usable(m.addr.Host):
+			s.met.first(s.note, oddMemberName, m.addr.URI(), "")
+			continue
+		case seen[m.key]:
+			s.met.first(s.note, oddMemberTwice, m.addr.URI(), record.URI())
+			continue
+		}
 		seen[m.key] = true
 		role, odd := roleOf(m.flag)
 		if odd {
 			s.met.first(s.note, oddMemberFlag, m.addr.URI()+" of "+record.URI(), strconv.FormatInt(m.flag, 10))
 		}
+		hasOwner = hasOwner || role == engine.RoleOwner
 		record.Members = append(record.Members, engine.Member{Address: m.addr, Role: role})
 	}
-}
-
-// meetOwner reports a room without members or owner.
-func (s *Store) meetOwner(r *engine.RoomRecord) {
-	if len(r.Members) == 0 {
-		s.met.first(s.note, oddNoMembers, r.URI(), "")
-		return
+	switch {
+	case len(record.Members) == 0:
+		s.met.first(s.note, oddNoMembers, record.URI(), "")
+	case !hasOwner:
+		s.met.first(s.note, oddNoOwner, record.URI(), "")
 	}
-	for i := range r.Members {
-		if r.Members[i].Role == engine.RoleOwner {
-			return
-		}
-	}
-	s.met.first(s.note, oddNoOwner, r.URI(), "")
 }
 
 // List implements engine.Store.

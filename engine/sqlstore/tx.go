@@ -46,8 +46,9 @@ func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 	return t.conn.ExecContext(t.ctx, t.s.db.Rebind(query), args...)
 }
 
-func (t *tx) query(query string, args ...any) (*sqlx.Rows, error) {
-	return t.conn.QueryxContext(t.ctx, t.s.db.Rebind(query), args...)
+// query hands each row of a SELECT to f.
+func (t *tx) query(f func(*sqlx.Rows) error, query string, args ...any) error {
+	return eachRow(t.ctx, t.conn, f, t.s.db.Rebind(query), args...)
 }
 
 func (t *tx) get(dest any, query string, args ...any) error {

@@ -3,8 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-
-	"github.com/jmoiron/sqlx"
+	"slices"
 
 	"kamailio-imc/engine"
 )
@@ -53,12 +52,7 @@ func (t *tx) lock(k engine.Key) (*roomState, error) {
 	if state.record = found[k]; state.record == nil {
 		return state, nil
 	}
-	seen := make(map[engine.Key]bool, len(state.members))
-	state.record.Members = make([]engine.Member, 0, len(state.members)+1)
-	for i := range state.members {
-		t.s.addMember(state.record, seen, &state.members[i])
-	}
-	t.s.meetOwner(state.record)
+	t.s.addMembers(state.record, state.members)
 	return state, nil
 }
 
@@ -70,51 +64,17 @@ func (t *tx) lockRoom(k engine.Key) ([]roomRow, error) {
 		}
 	}
 	user, host := split(k)
-	rows, err := t.query("SELECT id, name, domain, flag FROM "+t.s.rooms.quoted+" WHERE "+t.s.d.isRoom()+
-		" ORDER BY id"+t.s.d.lock, user, host)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
-	var found []roomRow
-	for rows.Next() {
-		var r roomRow
-		if err := rows.Scan(&r.id, &r.addr.User, &r.addr.Host, &r.flag); err != nil {
-			return nil, err
-		}
-		if r.addr.Key() == k {
-			found = append(found, r)
-		}
-	}
-	return found, rows.Err()
+	var rows roomRows
+	err := t.query(rows.scan, "SELECT id, name, domain, flag FROM "+t.s.rooms.quoted+" WHERE "+t.s.d.isRoom()+t.s.d.lock, user, host)
+	return slices.DeleteFunc(rows.sorted(), func(r roomRow) bool { return r.addr.Key() != k }), err
 }
 
 // membersOf returns the rows of a room's members.
 func (t *tx) membersOf(k engine.Key) ([]memberRow, error) {
-	rows, err := t.query("SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+
-		t.s.d.equals("room")+" ORDER BY id", roomColumn(k))
-	if err != nil {
-		return nil, err
-	}
-	return memberRows(rows, k)
-}
-
-// memberRows reads and closes rows, leaving out those of other rooms.
-func memberRows(rows *sqlx.Rows, room engine.Key) ([]memberRow, error) {
-	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
-	var found []memberRow
-	for rows.Next() {
-		var m memberRow
-		var column string
-		if err := rows.Scan(&m.id, &m.addr.User, &m.addr.Host, &m.flag, &column); err != nil {
-			return nil, err
-		}
-		m.key = m.addr.Key()
-		if k, ok := roomKey(column); ok && k == room {
-			found = append(found, m)
-		}
-	}
-	return found, rows.Err()
+	rows := memberRows{of: map[engine.Key][]memberRow{}}
+	err := t.query(rows.scan, "SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+
+		t.s.d.equals("room"), roomColumn(k))
+	return rows.sorted(k), err
 }
 
 // write writes a change of a room that is locked.

@@ -188,16 +188,13 @@ func (t *tx) setRole(ids []int64, role engine.Role) error {
 func (t *tx) memberIDs(k engine.Key, a engine.Address) ([]int64, error) {
 	want := a.Key()
 	user, host := split(want)
-	rows, err := t.query("SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+t.s.d.isMember(),
+	rows := memberRows{of: map[engine.Key][]memberRow{}}
+	err := t.query(rows.scan, "SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+t.s.d.isMember(),
 		user, host, roomColumn(k))
-	if err != nil {
-		return nil, err
-	}
-	members, err := memberRows(rows, k)
 	var ids []int64
-	for i := range members {
-		if members[i].key == want {
-			ids = append(ids, members[i].id)
+	for _, m := range rows.sorted(k) {
+		if m.key == want {
+			ids = append(ids, m.id)
 		}
 	}
 	return ids, err
