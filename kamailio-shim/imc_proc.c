@@ -30,7 +30,7 @@
 
 /* How long the engine process waits for work before it looks at its
  * configuration and at signals again. */
-#define IMC_NEXT_MS 250
+#define IMC_NEXT_MS 100
 
 /* How long the queue is drained at a stop. Kamailio's main process waits for
  * its children; an operator expects the whole to end within 3 s. */
