@@ -47,7 +47,7 @@ func (b *bench) withBigRoom(r *rig.Rig, kind rig.Kind, allocator string, shmMB, 
 	if err != nil {
 		return nil, err
 	}
-	return b.start(r, rig.Spec{Kind: kind, Allocator: allocator, ShmMB: shmMB, DBURL: url, Wait: 2 * time.Minute})
+	return b.start(r, rig.Spec{Kind: kind, Allocator: allocator, ShmMB: shmMB, DBURL: url, Rooms: 1, Wait: 2 * time.Minute})
 }
 
 // bigText is a text to the big room, each from another member.

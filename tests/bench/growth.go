@@ -33,7 +33,7 @@ func (b *bench) growthAt(ctx context.Context, w Workload, kinds []rig.Kind) erro
 			return err
 		}
 		begin := time.Now()
-		s, err := b.start(r, rig.Spec{Kind: kind, Allocator: "tlsf", ShmMB: 2 * ampleMB, DBURL: url, Wait: 30 * time.Minute})
+		s, err := b.start(r, rig.Spec{Kind: kind, Allocator: "tlsf", ShmMB: 2 * ampleMB, DBURL: url, Rooms: w.Rooms, Wait: 30 * time.Minute})
 		if err != nil {
 			return err
 		}

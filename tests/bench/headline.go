@@ -101,7 +101,7 @@ func (b *bench) fleet(ctx context.Context, r *rig.Rig, w Workload) ([]*entrant, 
 				if sp.DBURL, err = b.db.Fill(w.Rooms, w.Size); err != nil {
 					return nil, err
 				}
-				sp.Wait = 5 * time.Minute
+				sp.Rooms, sp.Wait = w.Rooms, 5*time.Minute
 			}
 			s, err := b.start(r, sp)
 			if err != nil {

@@ -109,13 +109,13 @@ func main() {
 
 func usage() {
 	w := flag.CommandLine.Output()
-	fmt.Fprint(w, "Usage: go run ./tests/bench [flags]\n\n"+
+	_, _ = fmt.Fprint(w, "Usage: go run ./tests/bench [flags]\n\n"+
 		"Compares build/modules/imc.so with the stock imc.so and with the floor of tm's own cost.\n"+
 		"Needs Kamailio, MariaDB and what `make build` made; run it on a machine with nothing else to do.\n\nSuites:\n")
 	for _, s := range suites {
-		fmt.Fprintf(w, "  %-9s %s\n", s.name, s.about)
+		_, _ = fmt.Fprintf(w, "  %-9s %s\n", s.name, s.about)
 	}
-	fmt.Fprint(w, "\nFlags:\n")
+	_, _ = fmt.Fprint(w, "\nFlags:\n")
 	flag.PrintDefaults()
 }
 

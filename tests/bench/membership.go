@@ -11,8 +11,11 @@ import (
 // The small room that the big one is compared with.
 const smallSize = 10
 
-// A user who is in no room.
-const outsider = 9999999
+// Two users who are in no room.
+const (
+	outsider = 9999999
+	invitee  = 9999998
+)
 
 // How many pairs of commands a run makes.
 const (
@@ -58,9 +61,9 @@ func membership(ctx context.Context, b *bench) error {
 			}
 			err = b.commands(ctx, e.s, "invite and reject", round, e.size, 2*invitePairs, func(i int) load.Request {
 				if i%2 == 1 {
-					return load.Request{From: outsider, Size: e.size, Body: "#reject"}
+					return load.Request{From: invitee, Size: e.size, Body: "#reject"}
 				}
-				return load.Request{Size: e.size, Body: "#invite " + load.MemberURI(outsider) + " " + load.RoomURI(0)}
+				return load.Request{Size: e.size, Body: "#invite " + load.MemberURI(invitee) + " " + load.RoomURI(0)}
 			})
 			if err != nil {
 				return err
@@ -78,6 +81,10 @@ func (b *bench) commands(ctx context.Context, s *rig.Server, what string, round,
 	}
 	used := s.CPU().Sub(before).Total()
 	t := res.Totals()
+	if t.Accepted < t.Requests {
+		b.progress("%s: %d of %d commands (%s) were accepted; the end of the log:\n%s",
+			s.Spec.Kind, t.Accepted, t.Requests, what, s.LogTail(5))
+	}
 	b.results.Commands = append(b.results.Commands, Command{
 		Kind: s.Spec.Kind, Size: size, Round: round, What: what, Count: t.Accepted,
 		ReplyP50: t.ReplyP50, ReplyP99: t.ReplyP99,

@@ -31,7 +31,7 @@ func (b *bench) resident(ctx context.Context, kind rig.Kind, w Workload) error {
 		return err
 	}
 	begin := time.Now()
-	s, err := b.start(r, rig.Spec{Kind: kind, Allocator: "tlsf", ShmMB: 2 * ampleMB, DBURL: url, Wait: 10 * time.Minute})
+	s, err := b.start(r, rig.Spec{Kind: kind, Allocator: "tlsf", ShmMB: 2 * ampleMB, DBURL: url, Rooms: w.Rooms, Wait: 10 * time.Minute})
 	if err != nil {
 		return err
 	}

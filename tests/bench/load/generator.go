@@ -241,6 +241,13 @@ func writeAll(conn *ipv4.PacketConn, ms []ipv4.Message) {
 	}
 }
 
+// SendRaw sends a packet as it is from the socket of the requests. Nothing is
+// counted.
+func (g *Generator) SendRaw(server netip.AddrPort, packet []byte) error {
+	_, err := g.source.WriteToUDPAddrPort(packet, server)
+	return err
+}
+
 // Server parses the address of a server.
 func Server(addr string) (netip.AddrPort, error) {
 	a, err := netip.ParseAddrPort(addr)

@@ -50,6 +50,12 @@ type Item struct {
 // Missing is how many deliveries did not arrive.
 func (it *Item) Missing() int { return max(0, it.Due-it.Arrived) }
 
+// Reached tells whether a MESSAGE arrived for the member of this number.
+func (it *Item) Reached(member int) bool {
+	pos := member - it.base
+	return pos >= 0 && pos < len(it.seen) && it.seen[pos] != 0
+}
+
 func (it *Item) finished() bool {
 	return it.Code >= 300 || it.Code >= 200 && it.Arrived >= it.Due
 }

@@ -41,7 +41,9 @@ type Spec struct {
 	RoomSize  int    // Floor: members of a room
 	// DBURL names the tables with the rooms. "" is an empty start: text tables
 	// for the stock module, memory mode for ours.
-	DBURL   string
+	DBURL string
+	// Rooms is how many rooms a start has to load before Start returns.
+	Rooms   int
 	Params  map[string]any    // parameters of the module
 	Defines map[string]string // further definitions for the configuration
 	Log     int               // debug= level
@@ -104,7 +106,6 @@ func (r *Rig) Start(sp Spec) (*Server, error) {
 		o.TextDB = sp.DBURL == ""
 	case Ours:
 		o.Module = kamailio.Ours
-		o.ReadyRPC = "" // its engine has loaded the rooms when it lists them
 		if sp.DBURL != "" {
 			o.Params["db_mode"] = 1
 		}
@@ -122,7 +123,30 @@ func (r *Rig) Start(sp Spec) (*Server, error) {
 		}
 	})
 	s := &Server{Server: ks, Spec: sp}
-	return s, s.readRoles()
+	if err := s.readRoles(); err != nil {
+		return nil, err
+	}
+	return s, s.awaitRooms()
+}
+
+// awaitRooms waits until our engine has loaded its rooms; the stock module
+// does so before Kamailio serves anybody. The statistic is polled, since a
+// list of many rooms does not fit into an answer of kamcmd.
+func (s *Server) awaitRooms() error {
+	if s.Spec.Kind != Ours || s.Spec.Rooms == 0 {
+		return nil
+	}
+	deadline := time.Now().Add(max(s.Spec.Wait, 20*time.Second))
+	for {
+		n, err := s.Statistic("imc:active_rooms")
+		switch {
+		case err == nil && n == int64(s.Spec.Rooms):
+			return nil
+		case s.Ended() || time.Now().After(deadline):
+			return fmt.Errorf("%d of %d rooms were loaded (%v)\n%s", n, s.Spec.Rooms, err, s.LogTail(20))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // Roles of processes.
