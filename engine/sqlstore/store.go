@@ -252,6 +252,10 @@ func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
 		}
 	}
 	missing, err := s.d.inspect(ctx, s)
+	if err != nil && s.d.classify(err) == failSchema {
+		return nil, &storeError{engine.ErrSchema, fmt.Sprintf("%v: a table is missing in %s, where %s and %s with version %d are needed (%s);"+
+			" load %s into the database", engine.ErrSchema, s.src, s.rooms.name, s.members.name, tableVersion, s.hide(err.Error()), s.schemaFile())}
+	}
 	if err != nil {
 		return nil, s.fail(ctx, "look at the tables", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,10 +17,12 @@ import (
 // than 0, and gives the lines in which the module says why.
 func refusedStart(t *testing.T, params map[string]any) []string {
 	t.Helper()
-	_, err := kamailio.Try(t, kamailio.Options{Case: "conversation", NoTCP: true, Params: params})
+	// Kamailio loses the TERM of a child that it has forked a moment before, and
+	// kills it after 60 s: on a busy machine the end may take so long.
+	_, err := kamailio.Try(t, kamailio.Options{Case: "conversation", NoTCP: true, Params: params, StartTimeout: 80 * time.Second})
 	require.Error(t, err)
 	assert.Regexp(t, `(ended at its start|kamailio -c): exit status ([1-9]\d*)`, err.Error())
-	return regexp.MustCompile(`(?m)^.*ERROR: imc .*$`).FindAllString(err.Error(), -1)
+	return regexp.MustCompile(`(?m)^.*ERROR: imc .*the engine cannot start: .*$`).FindAllString(err.Error(), -1)
 }
 
 // one gives the line of those that holds all of these.
@@ -47,7 +50,7 @@ func TestSchemaRefused(t *testing.T) {
 			[]string{"imc_members", "version 1", "sql/imc-create.sql"}},
 		{"other version", []string{create}, "UPDATE version SET table_version = 2 WHERE table_name = 'imc_rooms'",
 			[]string{"imc_rooms", "version 2", "version 1 is needed", "sql/imc-create.sql"}},
-		{"no table", []string{create}, "DROP TABLE imc_members", []string{"imc_members", "sql/imc-create.sql"}},
+		{"no table", []string{create}, "DROP TABLE imc_members", []string{"imc_members", "version 1", "sql/imc-create.sql"}},
 		{"no column", []string{create}, "ALTER TABLE imc_members DROP COLUMN flag", []string{"imc_members", "flag", "sql/imc-create.sql"}},
 	} {
 		for _, mode := range []int{1, 2} {
@@ -80,7 +83,6 @@ func TestURLRefused(t *testing.T) {
 		"postgres://kamailio:s3cr3t@127.0.0.1:1/kam":     "127.0.0.1:1",
 		"sqlite:///no/such/folder/imc.db":                "/no/such/folder",
 		"mysql://kamailio:s3cr3t@[nogroup]/kamailio":     "nogroup",
-		"mysql://kamailio:s3cr3t@localhost/k?nothing=1":  "nothing",
 		"mysql://kamailio:s3cr3t@localhost/k?tls=nosuch": "nosuch",
 	} {
 		t.Run(url, func(t *testing.T) {
