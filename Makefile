@@ -8,6 +8,8 @@
 #   DESTDIR       put before all paths by `make install`
 #   HOST, PORT    `make run`: the address to listen on (127.0.0.1, 5060)
 #   FUZZTIME      `make test`: how long each fuzz target runs (3s)
+#   SOAKTIME      `make soak`: how long the mixed traffic lasts (1h)
+#   BENCHFLAGS    `make bench`: go run ./tests/bench -h lists them
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -25,11 +27,12 @@ MODULEDIR ?= $(PREFIX)/lib/$(shell gcc -print-multiarch)/kamailio/modules
 HOST ?= 127.0.0.1
 PORT ?= 5060
 FUZZTIME ?= 3s
+SOAKTIME ?= 1h
 
 # -buildvcs=false: a clone that belongs to another user (sudo make) builds too.
 GO_LIBRARY := go build -trimpath -buildvcs=false -buildmode=c-shared
 
-.PHONY: all deps tools build debug check demo run test lint fmt install clean help
+.PHONY: all deps tools build debug check demo run test bench soak lint fmt install clean help
 
 all: build
 
@@ -78,6 +81,15 @@ run: build
 ## test: checks, unit tests, -race, short fuzzing, and end to end on Kamailio
 test: deps debug check
 	@scripts/test.sh $(FUZZTIME)
+
+## bench: compare with the stock module, into docs/benchmarks.md (long)
+bench: deps build
+	go run ./tests/bench $(if $(wildcard docs/benchmarks.md),-docs docs/benchmarks.md) $(BENCHFLAGS)
+
+## soak: durability and two nodes in full, then SOAKTIME of mixed traffic
+soak: deps build
+	IMC_SOAK=1 go test -count=1 -timeout 4h -run Soak -v ./tests/database
+	go run ./tests/soak -duration $(SOAKTIME)
 
 ## lint: golangci-lint, clang-format, shellcheck, go vet, gofmt
 lint: check $(B)/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
