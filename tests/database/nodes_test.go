@@ -100,7 +100,7 @@ func TestTwoNodes(t *testing.T) {
 				// own changes are always current, and so are all decisions
 				b.must(ctx, "1", "dave", "lobby", "#leave")
 				b.talk(ctx, "bob", "lobby", "alice", "erin")
-				assert.Equal(t, b.answer(ctx, "1", "bob", "lobby", "#members"), "Members:\n*[alice]\n[erin]\n~[bob]")
+				assert.Equal(t, "Members:\n*[alice]\n[erin]\n~[bob]", b.answer(ctx, "1", "bob", "lobby", "#members"))
 
 				// destroyed here, gone there; created there, private
 				a.must(ctx, "1", "alice", "lobby", "#destroy")

@@ -28,7 +28,7 @@ func deadResolver() (*resolver, error) {
 		fmt.Println("not root: names are looked up with the system's name servers")
 		return &resolver{}, nil
 	}
-	real, err := exec.LookPath("kamailio")
+	binary, err := exec.LookPath("kamailio")
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func deadResolver() (*resolver, error) {
 	conf, inner, outer := filepath.Join(dir, "resolv.conf"), filepath.Join(dir, "inner"), filepath.Join(dir, "kamailio")
 	files := map[string]string{
 		conf:  "nameserver 127.77.0.53\n",
-		inner: fmt.Sprintf(wrapper, conf, real),
+		inner: fmt.Sprintf(wrapper, conf, binary),
 		outer: "#!/bin/sh\nexec unshare --mount " + inner + " \"$@\"\n",
 	}
 	for name, text := range files {

@@ -143,7 +143,7 @@ func (s *Server) awaitRooms() error {
 		case err == nil && n == int64(s.Spec.Rooms):
 			return nil
 		case s.Ended() || time.Now().After(deadline):
-			return fmt.Errorf("%d of %d rooms were loaded (%v)\n%s", n, s.Spec.Rooms, err, s.LogTail(20))
+			return errors.Join(fmt.Errorf("%d of %d rooms were loaded\n%s", n, s.Spec.Rooms, s.LogTail(20)), err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
