@@ -25,7 +25,8 @@ var (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(writerEnv); path != "" {
-		os.Exit(writeUntilKilled(path))
+		fmt.Println("error", writeUntilKilled(path))
+		os.Exit(1)
 	}
 	os.Exit(run(m))
 }

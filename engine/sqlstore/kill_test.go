@@ -159,19 +159,17 @@ func writeOnce(s *Store, mode int, c *engine.Change) error {
 // it is killed.
 const writerEnv = "IMC_SQLSTORE_WRITER"
 
-func writeUntilKilled(path string) int {
+func writeUntilKilled(path string) error {
 	ctx := context.Background()
 	s, _, err := Open(ctx, Config{URL: "sqlite://" + path, Mode: modeDurable})
 	if err != nil {
-		fmt.Println("error", err)
-		return 1
+		return err
 	}
 	for i := 0; ; i++ {
 		room := addr(fmt.Sprintf("p%di%d@h.com", os.Getpid(), i))
 		err := s.Commit(ctx, &engine.Change{Room: room, Create: true, Put: []engine.Member{member("o@u.com", engine.RoleOwner)}})
 		if err != nil {
-			fmt.Println("error", err)
-			return 1
+			return err
 		}
 		fmt.Println(room.Key())
 	}

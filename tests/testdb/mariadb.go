@@ -38,13 +38,17 @@ func NewMariaDB(args ...string) (*MariaDB, error) {
 	if err := m.Start(); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
-	err := m.Exec("",
-		fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY '%s'", User, Password),
-		fmt.Sprintf("GRANT ALL ON *.* TO '%s'@'%%'", User))
-	if err != nil {
+	if err := m.createAccount(); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
+}
+
+// createAccount creates the account that URL names.
+func (m *MariaDB) createAccount() error {
+	return m.Exec("",
+		fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY '%s'", User, Password),
+		fmt.Sprintf("GRANT ALL ON *.* TO '%s'@'%%'", User))
 }
 
 // StartMariaDB is NewMariaDB for one test, which ends the server.

@@ -1,0 +1,106 @@
+package sqlstore
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/tests/testdb"
+)
+
+// On a cluster the nodes do not see each other's locks. Two of them take a
+// role from a different owner of the same room at the same moment: one has to
+// decide again, so that an owner remains; what one has committed the other
+// reads next; and joins at both lose nobody.
+func TestGalera(t *testing.T) {
+	if !testdb.HasGalera() {
+		t.Skip("the Galera library is not installed")
+	}
+	t.Parallel()
+	cluster := testdb.StartGalera(t, 2)
+	require.NoError(t, cluster[0].CreateDatabase("imc", "", testFiles("MariaDB")...))
+	var stores []*Store
+	for _, m := range cluster {
+		require.Eventually(t, func() bool { return m.Exec("imc", "SELECT 1 FROM imc_members") == nil }, 10*time.Second, 10*time.Millisecond)
+		s, notes, err := Open(within(t, 10*time.Second), Config{URL: m.URL("imc"), Mode: modeShared})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		assert.Empty(t, notes)
+		assert.True(t, s.d.galera)
+		stores = append(stores, s)
+	}
+	ctx := within(t, 60*time.Second)
+	owners := func(r *engine.RoomRecord) (n int) {
+		for _, m := range r.Members {
+			if m.Role == engine.RoleOwner {
+				n++
+			}
+		}
+		return n
+	}
+
+	room := addr("duel@h.com")
+	who := []engine.Member{member("a@h.com", engine.RoleOwner), member("b@h.com", engine.RoleOwner)}
+	require.NoError(t, stores[0].Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change {
+		return &engine.Change{Room: room, Create: true, Put: who}
+	}))
+	var decided, wg sync.WaitGroup
+	decided.Add(len(stores))
+	for i, s := range stores {
+		wg.Go(func() {
+			calls := 0
+			assert.NoError(t, s.Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
+				if calls++; calls == 1 {
+					assert.Equal(t, 2, owners(r))
+					decided.Done()
+					decided.Wait() // both have decided before one has written
+				}
+				if owners(r) < 2 {
+					return nil
+				}
+				return &engine.Change{Room: room, Put: []engine.Member{{Address: who[i].Address, Role: engine.RoleMember}}}
+			}))
+		})
+	}
+	wg.Wait()
+	for _, s := range stores {
+		assert.Equal(t, 1, owners(fetch(t, s, room.Key())))
+	}
+
+	for i := range 20 {
+		name := fmt.Sprintf("c%d@h.com", i)
+		require.NoError(t, stores[i%2].Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
+			return joinOrCreate(room, addr(name), r)
+		}))
+		assert.Len(t, fetch(t, stores[(i+1)%2], room.Key()).Members, 3+i, "at once at the other node")
+	}
+
+	const joins = 25
+	for n, s := range stores {
+		for w := range 2 {
+			wg.Go(func() {
+				for i := range joins {
+					user := addr(fmt.Sprintf("u%d_%d_%d@h.com", n, w, i))
+					room := addr(fmt.Sprintf("storm%d@h.com", i%2))
+					assert.NoError(t, s.Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
+						return joinOrCreate(room, user, r)
+					}))
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for _, s := range stores {
+		l := load(t, s)
+		assert.Empty(t, l.notes)
+		assert.Equal(t, 22+4*joins, l.members)
+		for _, r := range l.rooms {
+			assert.Equal(t, 1, owners(r))
+		}
+	}
+}
