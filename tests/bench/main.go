@@ -57,8 +57,10 @@ var suites = []struct {
 	{"burst", "five texts at once to a room of 10,000 with 64 MB of shared memory", bursts},
 	{"members", "join, leave, invite and reject in a room of 10,000 and in one of 10", membership},
 	{"memory", "engine process with 1,000,000 memberships, workers idle and after load", memory},
+	{"modes", "texts and joins in db_mode 0, 1 and 2, on one MariaDB", modes},
 	{"growth", "cost of a text over the number of rooms", growth},
 	{"fanout", "time to the last recipient over the size of the room", fanout},
+	{"database", "joins and texts a second with rooms in a database, and the time to load 100,000 rooms", database},
 }
 
 // bench is what the suites share.
@@ -111,7 +113,8 @@ func usage() {
 	w := flag.CommandLine.Output()
 	_, _ = fmt.Fprint(w, "Usage: go run ./tests/bench [flags]\n\n"+
 		"Compares build/modules/imc.so with the stock imc.so and with the floor of tm's own cost.\n"+
-		"Needs Kamailio, MariaDB and what `make build` made; run it on a machine with nothing else to do.\n\nSuites:\n")
+		"Needs Kamailio, MariaDB and what `make build` made; run it on a machine with nothing else to do.\n"+
+		"All suites take about an hour; -pairs 2 -repeats 1 -only headline is a quick look.\n\nSuites:\n")
 	for _, s := range suites {
 		_, _ = fmt.Fprintf(w, "  %-9s %s\n", s.name, s.about)
 	}
@@ -126,6 +129,11 @@ func run(ctx context.Context, o options) error {
 	results, err := readResults(o.out)
 	if err != nil {
 		return err
+	}
+	if o.docs != "" {
+		if _, err := results.intoDocs(o.docs); err != nil {
+			return err // before an hour of measuring, not after
+		}
 	}
 	if !o.render {
 		if err := measure(ctx, o, results); err != nil {

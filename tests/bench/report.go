@@ -27,8 +27,10 @@ func (r *Results) sections() []section {
 		{"big", r.bigText()},
 		{"members", r.commandText()},
 		{"memory", r.residentText()},
+		{"modes", r.modesText()},
 		{"growth", growthText(r.Growth, "rooms of 2", "µs a text")},
 		{"fanout", growthText(r.Fanout, "members", "s to the last")},
+		{"database", r.databaseText()},
 	}
 }
 
@@ -46,19 +48,9 @@ func (r *Results) text() string {
 // writeDocs puts the tables between the markers of a document, and the plots
 // beside it.
 func (r *Results) writeDocs(file string) error {
-	raw, err := os.ReadFile(file)
+	doc, err := r.intoDocs(file)
 	if err != nil {
 		return err
-	}
-	doc := string(raw)
-	for _, s := range r.sections() {
-		begin, end := "<!-- bench:"+s.name+" -->\n", "<!-- /bench:"+s.name+" -->"
-		i := strings.Index(doc, begin)
-		j := strings.Index(doc, end)
-		if i < 0 || j < i {
-			return fmt.Errorf("%s has no markers for %s", file, s.name)
-		}
-		doc = doc[:i+len(begin)] + s.text + doc[j:]
 	}
 	for name, c := range map[string]chart.Chart{"growth": r.growthChart(), "fanout": r.fanoutChart()} {
 		if len(c.Series) == 0 {
@@ -70,6 +62,25 @@ func (r *Results) writeDocs(file string) error {
 		}
 	}
 	return os.WriteFile(file, []byte(doc), 0o644) //nolint:gosec // a public document
+}
+
+// intoDocs gives the document with the tables in it.
+func (r *Results) intoDocs(file string) (string, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	doc := string(raw)
+	for _, s := range r.sections() {
+		begin, end := "<!-- bench:"+s.name+" -->\n", "<!-- /bench:"+s.name+" -->"
+		i := strings.Index(doc, begin)
+		j := strings.Index(doc, end)
+		if i < 0 || j < i {
+			return "", fmt.Errorf("%s has no markers for %s", file, s.name)
+		}
+		doc = doc[:i+len(begin)] + s.text + doc[j:]
+	}
+	return doc, nil
 }
 
 func (r *Results) machineText() string {

@@ -35,18 +35,25 @@ func (c CPU) Sub(earlier CPU) CPU {
 func (s *Server) CPU() CPU {
 	c := CPU{}
 	for pid, role := range s.roles {
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-		for _, f := range files {
-			text, err := os.ReadFile(f)
-			if err != nil {
-				continue
-			}
-			run, _, _ := strings.Cut(string(text), " ")
-			ns, _ := strconv.ParseInt(run, 10, 64)
-			c[role] += time.Duration(ns)
-		}
+		c[role] += ProcessCPU(pid)
 	}
 	return c
+}
+
+// ProcessCPU is the processor time that the threads of a process have used,
+// those that have ended left out.
+func ProcessCPU(pid int) (used time.Duration) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		run, _, _ := strings.Cut(string(text), " ")
+		ns, _ := strconv.ParseInt(run, 10, 64)
+		used += time.Duration(ns)
+	}
+	return used
 }
 
 // Process is the memory of one process, in bytes, and what else it holds.

@@ -42,6 +42,8 @@ type Spec struct {
 	// DBURL names the tables with the rooms. "" is an empty start: text tables
 	// for the stock module, memory mode for ours.
 	DBURL string
+	// Mode is db_mode of ours; 0 with a DBURL means 1.
+	Mode int
 	// Rooms is how many rooms a start has to load before Start returns.
 	Rooms   int
 	Params  map[string]any    // parameters of the module
@@ -106,8 +108,8 @@ func (r *Rig) Start(sp Spec) (*Server, error) {
 		o.TextDB = sp.DBURL == ""
 	case Ours:
 		o.Module = kamailio.Ours
-		if sp.DBURL != "" {
-			o.Params["db_mode"] = 1
+		if _, set := o.Params["db_mode"]; !set && sp.DBURL != "" {
+			o.Params["db_mode"] = max(1, sp.Mode)
 		}
 	}
 	if sp.Kind != Floor && sp.DBURL != "" {
