@@ -46,6 +46,9 @@ func (c *Conference) execute(ctx context.Context, cmd *command) Outcome {
 const (
 	textBusy = "The room is busy, please try again later"
 	textAway = "The room cannot be changed now, because its database does not answer: please try again later"
+	// Other nodes may know already of a change that was not confirmed to this
+	// one (ModeDatabase), so it is not taken back.
+	textDoubt = "The room's database did not confirm the change: please see whether it was made before you try again"
 	textName = "The room cannot be changed: its database cannot hold one of the names"
 	textRows = "The room cannot be changed: its database refused the change"
 )
@@ -190,6 +193,9 @@ func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
 func (c *Conference) writeFailed(cmd *command, k Key, err error) *refusal {
 	if isAway(err) {
 		c.lostWrite(k, err)
+		if c.settings.Mode == ModeDatabase && errors.Is(err, ErrDoubtful) {
+			return cmd.refuse(textDoubt)
+		}
 		return cmd.refuse(textAway)
 	}
 	if errors.Is(err, ErrValue) {
