@@ -162,16 +162,14 @@ func killDatabase(t *testing.T, rounds int) {
 				require.Eventually(t, func() bool { return t.Failed() || s.refusedAway.Load() >= beforeAway+6 },
 					20*time.Second, time.Millisecond, "commands are refused meanwhile")
 				require.NoError(t, m.Start())
-				again := s.confirmed.Load() + 10
-				require.Eventually(t, func() bool { return t.Failed() || s.confirmed.Load() >= again },
-					30*time.Second, time.Millisecond, "recovery by itself")
+				notices := func() int { return len(n.LogLines("NOTICE: imc .*answers again")) }
+				require.Eventually(t, func() bool { return notices() > round }, 20*time.Second, 10*time.Millisecond)
+				n.must(bounded(t, 20*time.Second), "1", "alice", fmt.Sprintf("after%d", round), "#create") // recovery by itself
 				cancel()
 				wg.Wait()
 				require.False(t, t.Failed(), "round %d", round)
 				s.check(d)
 				assert.Len(t, n.lines("ERROR"), round+1, "one ERROR an outage")
-				notices := func() int { return len(n.LogLines("NOTICE: imc .*answers again")) }
-				require.Eventually(t, func() bool { return notices() > round }, 10*time.Second, 10*time.Millisecond)
 				assert.Equal(t, round+1, notices(), "one NOTICE an outage")
 				require.False(t, t.Failed(), "round %d", round)
 			}
