@@ -49,8 +49,8 @@ const (
 	// Other nodes may know already of a change that was not confirmed to this
 	// one (ModeDatabase), so it is not taken back.
 	textDoubt = "The room's database did not confirm the change: please see whether it was made before you try again"
-	textName = "The room cannot be changed: its database cannot hold one of the names"
-	textRows = "The room cannot be changed: its database refused the change"
+	textName  = "The room cannot be changed: its database cannot hold one of the names"
+	textRows  = "The room cannot be changed: its database refused the change"
 )
 
 // executed is a decision that is in force, or a refusal.
