@@ -120,13 +120,13 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 	}
 	for range kills {
 		before := confirmed.Load()
-		require.Eventually(t, func() bool { return confirmed.Load() > before+50 }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return confirmed.Load() > before+25 }, 20*time.Second, time.Millisecond)
 		require.NoError(t, server.Kill())
 		require.Eventually(t, func() bool { return refused.Load()+doubts.Load() > 0 }, 10*time.Second, time.Millisecond)
 		require.NoError(t, server.Start())
 	}
 	before := confirmed.Load()
-	require.Eventually(t, func() bool { return confirmed.Load() > before+20 }, 20*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return confirmed.Load() > before+10 }, 20*time.Second, time.Millisecond,
 		"the store recovers by itself")
 	stop.Store(true)
 	wg.Wait()

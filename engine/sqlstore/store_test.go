@@ -254,7 +254,7 @@ func TestFetchMany(t *testing.T) {
 		var keys []engine.Key
 		for i := range n {
 			keys = append(keys, engine.Key(fmt.Sprintf("room%d@h%d.com", i, i%7)), "missing@h.com")
-			if i%3 == 0 {
+			if i%9 == 0 {
 				c := engine.Change{Room: addr(fmt.Sprintf("Room%d@h%d.com", i, i%7)), Create: true, Private: i%2 == 0}
 				for j := range i % 5 {
 					c.Put = append(c.Put, member(fmt.Sprintf("u%d@h.com", j), engine.RoleMember))
@@ -264,8 +264,8 @@ func TestFetchMany(t *testing.T) {
 		}
 		found, err := s.Fetch(ctx, keys)
 		require.NoError(t, err)
-		assert.Len(t, found, (n+2)/3)
-		for i := 0; i < n; i += 3 {
+		assert.Len(t, found, (n+8)/9)
+		for i := 0; i < n; i += 9 {
 			r := found[engine.Key(fmt.Sprintf("room%d@h%d.com", i, i%7))]
 			if assert.NotNil(t, r, i) {
 				assert.Equal(t, i%2 == 0, r.Private)
