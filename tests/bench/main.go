@@ -57,7 +57,6 @@ var suites = []struct {
 	{"burst", "five texts at once to a room of 10,000 with 64 MB of shared memory", bursts},
 	{"members", "join, leave, invite and reject in a room of 10,000 and in one of 10", membership},
 	{"memory", "engine process with 1,000,000 memberships, workers idle and after load", memory},
-	{"modes", "texts and joins in db_mode 0, 1 and 2, on one MariaDB", modes},
 	{"growth", "cost of a text over the number of rooms", growth},
 	{"fanout", "time to the last recipient over the size of the room", fanout},
 	{"database", "joins and texts a second with rooms in a database, and the time to load 100,000 rooms", database},
@@ -105,7 +104,7 @@ func main() {
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1)
 	}
 }
 

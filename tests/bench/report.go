@@ -27,11 +27,18 @@ func (r *Results) sections() []section {
 		{"big", r.bigText()},
 		{"members", r.commandText()},
 		{"memory", r.residentText()},
-		{"modes", r.modesText()},
-		{"growth", growthText(r.Growth, "rooms of 2", "µs a text")},
-		{"fanout", growthText(r.Fanout, "members", "s to the last")},
+		{"growth", withPlot("growth", growthText(r.Growth, "rooms of 2", "µs a text"))},
+		{"fanout", withPlot("fanout", growthText(r.Fanout, "members", "s to the last"))},
 		{"database", r.databaseText()},
 	}
+}
+
+// withPlot puts the plot of a section below its table.
+func withPlot(name, text string) string {
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s\n![%s](benchmarks-%s.svg)\n", text, name, name)
 }
 
 // text is the whole report.
@@ -57,11 +64,11 @@ func (r *Results) writeDocs(file string) error {
 			continue
 		}
 		svg := filepath.Join(filepath.Dir(file), "benchmarks-"+name+".svg")
-		if err := os.WriteFile(svg, []byte(c.SVG()), 0o644); err != nil { //nolint:gosec // a public document
+		if err := os.WriteFile(svg, []byte(c.SVG()), 0o644); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(file, []byte(doc), 0o644) //nolint:gosec // a public document
+	return os.WriteFile(file, []byte(doc), 0o644)
 }
 
 // intoDocs gives the document with the tables in it.

@@ -117,18 +117,6 @@ type Resident struct {
 	Texts        int
 }
 
-// Mode is a run of the suite modes: texts to hot rooms, then joins and leaves.
-type Mode struct {
-	Name               string
-	Round              int
-	Texts, Joins       int
-	TextsPerSecond     float64
-	CPUMicros          float64 // of Kamailio's processes, per text
-	ReplyP50, ReplyP99 time.Duration
-	JoinsPerSecond     float64 // joins and leaves
-	JoinP50, JoinP99   time.Duration
-}
-
 // Point is one measurement of a chart.
 type Point struct {
 	Series string
@@ -155,7 +143,6 @@ type Results struct {
 	Probes     []Probe
 	Commands   []Command
 	Resident   []Resident
-	Modes      []Mode
 	Growth     []Point
 	Fanout     []Point
 	Database   []DatabaseRun

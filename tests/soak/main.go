@@ -54,7 +54,7 @@ func main() {
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1)
 	}
 }
 
@@ -90,6 +90,10 @@ func soak(ctx context.Context, o options, gen *load.Generator, s *rig.Server) er
 	if err := t.makeRooms(ctx); err != nil {
 		return err
 	}
+	fmt.Println("rooms are made; waiting until all who shall hear of it have heard")
+	if err := drain(ctx, s); err != nil {
+		return err
+	}
 	rep := &Report{Duration: o.duration.String(), Began: time.Now().UTC()}
 	if rep.Before, err = take(s); err != nil {
 		return err
@@ -114,6 +118,7 @@ func soak(ctx context.Context, o options, gen *load.Generator, s *rig.Server) er
 	if err != nil {
 		return err
 	}
+	fmt.Println("traffic has ended; waiting for tm's last timers")
 	if err := drain(ctx, s); err != nil {
 		return err
 	}
@@ -124,26 +129,32 @@ func soak(ctx context.Context, o options, gen *load.Generator, s *rig.Server) er
 	return rep.finish(o.out)
 }
 
-// drain waits until tm has given up on everyone who does not answer, and has
-// forgotten the transactions.
+// drain waits until the queue is empty, tm has given up on everyone who does
+// not answer, and has forgotten the transactions.
 func drain(ctx context.Context, s *rig.Server) error {
-	fmt.Println("traffic has ended; waiting for tm's last timers")
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(45 * time.Second):
-	}
-	for range 60 {
+	const longest = 10 * time.Minute // of a queue; then the account tells
+	for deadline := time.Now().Add(longest); time.Now().Before(deadline); {
 		st, err := s.Statistics("imc")
 		if err != nil {
 			return err
 		}
 		if st["queued"] == 0 {
-			return nil
+			break
 		}
-		time.Sleep(time.Second)
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
 	}
-	return nil
+	return pause(ctx, 45*time.Second)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 func (r *Report) finish(out string) error {

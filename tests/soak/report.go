@@ -67,6 +67,11 @@ const (
 	slackThreads = 4
 )
 
+// The longest time that a name server which never answers may hold up texts of
+// any room: what the resolver is given in kamailio.cfg, for each kind of record
+// that is asked for, and a second for the rest.
+const resolverBound = 4 * time.Second
+
 func (r *Report) check(ok bool, format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	if ok {
@@ -117,6 +122,12 @@ func (r *Report) judgeAccount() {
 	r.check(delta("send_failed") == int64(sum.ToUnresolvable),
 		"statistic send_failed: %d, MESSAGEs due to members behind a name that does not resolve: %d",
 		delta("send_failed"), sum.ToUnresolvable)
+	for _, a := range r.Account {
+		if a.DelayMax > 0 {
+			r.check(a.DelayMax <= resolverBound, "%s: the slowest text took %v to its last recipient (bound: %v)",
+				a.Kind, a.DelayMax.Round(time.Millisecond), resolverBound)
+		}
+	}
 	r.check(delta("dropped") == 0, "statistic dropped: %d", delta("dropped"))
 	r.check(r.After.Statistics["queued"] == 0, "still queued: %d", r.After.Statistics["queued"])
 }

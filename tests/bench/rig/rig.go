@@ -39,11 +39,10 @@ type Spec struct {
 	Workers   int
 	Sink      string // host:port of the members: outbound_proxy; "" is none
 	RoomSize  int    // Floor: members of a room
-	// DBURL names the tables with the rooms. "" is an empty start: text tables
-	// for the stock module, memory mode for ours.
+	// DBURL names the tables with the rooms, for ours in db_mode 1 unless Params
+	// say otherwise. "" is an empty start: text tables for the stock module,
+	// memory mode for ours.
 	DBURL string
-	// Mode is db_mode of ours; 0 with a DBURL means 1.
-	Mode int
 	// Rooms is how many rooms a start has to load before Start returns.
 	Rooms   int
 	Params  map[string]any    // parameters of the module
@@ -109,7 +108,7 @@ func (r *Rig) Start(sp Spec) (*Server, error) {
 	case Ours:
 		o.Module = kamailio.Ours
 		if _, set := o.Params["db_mode"]; !set && sp.DBURL != "" {
-			o.Params["db_mode"] = max(1, sp.Mode)
+			o.Params["db_mode"] = 1
 		}
 	}
 	if sp.Kind != Floor && sp.DBURL != "" {
