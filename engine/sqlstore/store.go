@@ -198,16 +198,22 @@ func (s *Store) pool(db *sql.DB, name string) {
 	s.db = sqlx.NewDb(db, name)
 }
 
+// ping sees that the database answers. SQLite refuses while another process
+// makes a new file ready.
 func (s *Store) ping(ctx context.Context) error {
-	conn, release, err := s.conn(ctx)
-	if err == nil {
-		err = conn.PingContext(ctx)
-		release()
+	for attempt := 0; ; attempt++ {
+		conn, release, err := s.conn(ctx)
+		if err == nil {
+			err = conn.PingContext(ctx)
+			release()
+		}
+		if err == nil {
+			return nil
+		}
+		if s.failure(err) != failRetry || !wait(ctx, attempt) {
+			return s.fail(ctx, "connect to "+s.src.String(), err)
+		}
 	}
-	if err != nil {
-		return s.fail(ctx, "connect to "+s.src.String(), err)
-	}
-	return nil
 }
 
 // conn takes a connection out of the pool; release gives it back.
