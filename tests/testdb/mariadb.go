@@ -86,6 +86,7 @@ func (m *MariaDB) install() error {
 		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
 		"--innodb-log-file-size=16M")
 	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "TMPDIR="+m.Dir) // see Start
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: m.cred}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
