@@ -41,7 +41,7 @@ func TestOldRows(t *testing.T) {
 			ctx := bounded(t, 30*time.Second)
 			for range 5 { // in mode 2 the rows are read again and again
 				n.talk(ctx, "alice", "lobby", "Bob", "carol")
-				n.talk(ctx, "BOB", "LOBBY", "alice", "carol")
+				n.talk(ctx, "Bob", "LOBBY", "alice", "carol")
 				n.must(ctx, "1", "dave", "flags", "alone")
 				n.must(ctx, "1", "erin", "ownerless", "alone")
 				n.must(ctx, "-200", "alice", "empty", "nobody there")
