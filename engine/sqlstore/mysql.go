@@ -219,29 +219,22 @@ func classifyMySQL(err error) failure {
 
 // inspectMySQL finds out what the tables and the server are like.
 func inspectMySQL(ctx context.Context, s *Store) ([]string, error) {
-	collations := map[string]string{}
+	collations := map[string]bool{}
 	for _, table := range []table{s.rooms, s.members} {
 		rows, err := s.db.QueryxContext(ctx, "SHOW FULL COLUMNS FROM "+table.quoted)
 		if err != nil {
 			return nil, err
 		}
 		err = eachMap(rows, func(row map[string]string) {
-			collations[strings.ToLower(row["Collation"])] = table.name
+			collations[strings.ToLower(row["Collation"])] = true
 			table.columns[strings.ToLower(row["Field"])] = true
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	s.d.unique = true
 	delete(collations, "")
-	for collation := range collations {
-		if !strings.HasSuffix(collation, "_ci") {
-			s.d.fold = func(col string) string { return "LOWER(" + col + ")" }
-			s.d.mark = "LOWER(?)"
-			s.d.unique = false
-		}
-	}
+	s.d.collate(collations)
 	var missing []string
 	rooms, err := mysqlIndexes(ctx, s, s.rooms)
 	if err != nil {
@@ -269,6 +262,33 @@ func inspectMySQL(ctx context.Context, s *Store) ([]string, error) {
 	}
 	s.d.exact = s.d.unique
 	return missing, nil
+}
+
+// collate sets how columns with these collations are compared with keys.
+func (d *dialect) collate(collations map[string]bool) {
+	d.unique = true
+	charsets := map[string]bool{}
+	for collation := range collations {
+		charset, _, _ := strings.Cut(collation, "_")
+		charsets[charset] = true
+		d.unique = d.unique && strings.HasSuffix(collation, "_ci")
+	}
+	mark, column := "?", "%s"
+	switch {
+	case len(charsets) > 1:
+		column = "CONVERT(%s USING utf8mb4)"
+	case !charsets["utf8mb4"]:
+		// A key with other characters than the column's is no error, it only
+		// is of no row. The index goes on to serve.
+		for charset := range charsets {
+			mark = "CONVERT(? USING " + charset + ")"
+		}
+	}
+	if !d.unique {
+		mark, column = "LOWER("+mark+")", "LOWER("+column+")"
+	}
+	d.mark = mark
+	d.fold = func(col string) string { return fmt.Sprintf(column, col) }
 }
 
 // mysqlIndexes returns the indexes of a table as "column,column unique" or

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -114,10 +115,13 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 	asked := make(map[engine.Key]bool, len(keys))
 	columns := make([]any, 0, len(keys))
 	for _, k := range keys {
-		if !asked[k] {
+		if !asked[k] && s.holds(k) {
 			asked[k] = true
 			columns = append(columns, roomColumn(k))
 		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
 	}
 	condition, args := s.d.areRooms(asked)
 	// Rows are sorted here: with ORDER BY id MariaDB walks the whole table in
@@ -143,6 +147,15 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 		s.addMembers(r, members.sorted(k))
 	}
 	return found, nil
+}
+
+// maxKey is longer in bytes than what the columns of a server can hold.
+const maxKey = 600
+
+// holds reports whether the tables may have a room with this key. One that
+// they cannot have must not fail the query for others.
+func (s *Store) holds(k engine.Key) bool {
+	return len(k) <= maxKey && utf8.ValidString(string(k)) && strings.IndexByte(string(k), 0) < 0
 }
 
 // roomRows are rows of the rooms' table.

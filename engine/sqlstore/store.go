@@ -210,7 +210,7 @@ func (s *Store) ping(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if s.failure(err) != failRetry || !wait(ctx, attempt) {
+		if s.failure(err) != failRetry || attempt == maxRetries || !wait(ctx, attempt) {
 			return s.fail(ctx, "connect to "+s.src.String(), err)
 		}
 	}

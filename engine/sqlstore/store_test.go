@@ -278,6 +278,28 @@ func TestFetchMany(t *testing.T) {
 	})
 }
 
+// A room that cannot be in the tables is not found; it does no harm to those
+// that are asked for with it.
+func TestFetchImpossible(t *testing.T) {
+	eachBackend(t, func(t *testing.T, db database) {
+		s := db.open(t, modeShared)
+		ctx := within(t, 20*time.Second)
+		require.NoError(t, s.Commit(ctx, &engine.Change{Room: addr("good@h.com"), Create: true}))
+		require.NoError(t, s.Commit(ctx, &engine.Change{Room: addr("??@h.com"), Create: true}))
+		found, err := s.Fetch(ctx, []engine.Key{"good@h.com", "日本@h.com", "\xff\xfe@h.com", "a\x00b@h.com",
+			engine.Key(strings.Repeat("x", 100_000) + "@h.com"), "", "@", "nohost", "😀@😀"})
+		require.NoError(t, err)
+		assert.Len(t, found, 1)
+		found, err = s.Fetch(ctx, []engine.Key{"\xff@h.com"})
+		require.NoError(t, err)
+		assert.Empty(t, found)
+		require.NoError(t, s.Update(ctx, "日本@h.com", func(r *engine.RoomRecord) *engine.Change {
+			assert.Nil(t, r)
+			return nil
+		}))
+	})
+}
+
 // More rows than one statement takes.
 func TestBigRoom(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
