@@ -389,3 +389,36 @@ func TestIPv6(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 }
+
+// The account needs no other rights than the documents say.
+func TestRights(t *testing.T) {
+	require.NoError(t, mariaDB.CreateDatabase("rights", "", testFiles("MariaDB")...))
+	require.NoError(t, mariaDB.Exec("", "CREATE USER modest IDENTIFIED BY 'pw'", "GRANT SELECT ON rights.version TO modest",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON rights.imc_rooms TO modest",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON rights.imc_members TO modest"))
+	require.NoError(t, postgreSQL.CreateDatabase("rights", testFiles("PostgreSQL")...))
+	require.NoError(t, postgreSQL.Exec("rights", "CREATE USER modest PASSWORD 'pw'", "GRANT SELECT ON version TO modest",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON imc_rooms, imc_members TO modest",
+		"GRANT USAGE ON imc_rooms_id_seq, imc_members_id_seq TO modest"))
+	for _, url := range []string{
+		fmt.Sprintf("mysql://modest:pw@127.0.0.1:%d/rights", mariaDB.Port),
+		fmt.Sprintf("postgres://modest:pw@127.0.0.1:%d/rights", postgreSQL.Port),
+	} {
+		s, notes, err := Open(within(t, 5*time.Second), Config{URL: url, Mode: modeShared})
+		require.NoError(t, err)
+		assert.Empty(t, notes)
+		room := addr("r@h.com")
+		for _, c := range []engine.Change{
+			{Create: true, Put: []engine.Member{member("a@b", engine.RoleOwner)}},
+			{Put: []engine.Member{member("a@b", engine.RoleAdmin)}, Delete: []engine.Address{addr("c@d")}},
+			{Destroy: true},
+		} {
+			c.Room = room
+			require.NoError(t, s.Update(within(t, 5*time.Second), room.Key(), func(*engine.RoomRecord) *engine.Change { return &c }))
+		}
+		assert.Empty(t, load(t, s).rooms)
+		_, err = s.List(within(t, 5*time.Second))
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+	}
+}
