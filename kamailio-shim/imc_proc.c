@@ -40,6 +40,10 @@
  * again. */
 #define IMC_SHM_WAIT_US 2000
 
+/* How long processes that were forked a moment ago are given to run for the
+ * first time before a failed start ends. */
+#define IMC_FORKED_US 200000
+
 typedef struct imc_pair
 {
 	int worker;
@@ -341,6 +345,11 @@ int imc_proc_fork_engine(void)
 	imc_close_ends(1, 0, -1);
 	if(imc_wait_ready() < 0) {
 		LM_ERR("the imc engine did not start: see the lines above\n");
+		/* Kamailio sends its processes TERM now. One that was forked but has
+		 * not run yet still thinks it is the main process and only takes a
+		 * note of it: on a busy machine the end would then wait for Kamailio's
+		 * exit_timeout, a minute. */
+		usleep(IMC_FORKED_US);
 		return -1;
 	}
 	return 0;
