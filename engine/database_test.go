@@ -154,6 +154,22 @@ func (s *slowFetch) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Ke
 	return found, err
 }
 
+// A change that may be in the tables although its commit was not confirmed is
+// not called refused where other nodes may know of it.
+func TestDoubtfulShared(t *testing.T) {
+	for mode, want := range map[int]string{
+		engine.ModeDurable:  textAway,
+		engine.ModeDatabase: "*** The room's database did not confirm the change: please see whether it was made before you try again",
+	} {
+		s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
+		c, _ := withStore(t, mode, s, nil)
+		s.Fail(engine.ErrDoubtful)
+		out := send(t, c, "bob", "", "#leave")
+		assert.Equal(t, -90, out.Code)
+		assert.Equal(t, []string{"room:5060 -> bob:5070 | " + want}, renderAll(out))
+	}
+}
+
 func TestDatabaseAwayShared(t *testing.T) {
 	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)),
 		record("unread", member("alice", engine.RoleOwner)))
