@@ -33,7 +33,7 @@ imc_params_t imc_params = {
 		.extra_hdrs = STR_NULL,
 		.create_on_join = 1,
 		.check_on_create = 0,
-		.fanout_inline = 32,
+		.fanout_inline = 128,
 		.queue_size = 1000000,
 		.shm_reserve = 25,
 };
