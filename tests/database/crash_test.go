@@ -57,6 +57,7 @@ func killKamailio(t *testing.T, rounds int) {
 					n.Kill()
 					cancel()
 					<-done
+					d.unused(t)
 					n.start(o)
 					s.check(d)
 					require.False(t, t.Failed(), "round %d", round)

@@ -86,6 +86,9 @@ func soak(t *testing.T) {
 type tables struct {
 	url string // db_url
 	db  *sql.DB
+	// sessions is a query for the number of the module's connections; "" where
+	// there are none.
+	sessions string
 }
 
 // backends are the databases that the module knows.
@@ -101,7 +104,9 @@ var backends = []struct {
 		tb.Helper()
 		p, name := postgres.get(tb), newName()
 		require.NoError(tb, p.CreateDatabase(name, testdb.ProjectFile("sql/imc-create-postgres.sql")))
-		return opened(tb, p.URL(name), p.Open(name))
+		d := opened(tb, p.URL(name), p.Open(name))
+		d.sessions = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = '" + testdb.User + "'"
+		return d
 	}},
 	{"SQLite", func(tb testing.TB) *tables {
 		tb.Helper()
@@ -119,7 +124,9 @@ func newTables(tb testing.TB, m *testdb.MariaDB, options string, files ...string
 	tb.Helper()
 	name := newName()
 	require.NoError(tb, m.CreateDatabase(name, options, files...))
-	return opened(tb, m.URL(name), m.Open(name))
+	d := opened(tb, m.URL(name), m.Open(name))
+	d.sessions = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND user = '" + testdb.User + "'"
+	return d
 }
 
 func opened(tb testing.TB, url string, db *sql.DB) *tables {
@@ -135,6 +142,19 @@ func (d *tables) exec(tb testing.TB, statements ...string) {
 		_, err := d.db.ExecContext(tb.Context(), s)
 		require.NoError(tb, err, s)
 	}
+}
+
+// unused waits until the server has finished what a client asked for that was
+// killed: it may be at a commit that nobody waits for any more.
+func (d *tables) unused(tb testing.TB) {
+	tb.Helper()
+	if d.sessions == "" {
+		return
+	}
+	require.Eventually(tb, func() bool {
+		var n int
+		return d.db.QueryRowContext(tb.Context(), d.sessions).Scan(&n) == nil && n == 0
+	}, 20*time.Second, 5*time.Millisecond, "connections of the killed server")
 }
 
 // rows are all rows in the order of their ids, as "name@domain flag" and
