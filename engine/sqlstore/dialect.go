@@ -49,6 +49,10 @@ type dialect struct {
 	// galera: other nodes of a cluster see no locks, only changed rows.
 	galera bool
 
+	// retries bounds how often a transaction is tried again after a deadlock
+	// or a lock that was not had in time.
+	retries int
+
 	classify func(error) failure
 
 	// inspect reads what the tables are like into s.d and the tables' columns

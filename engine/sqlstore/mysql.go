@@ -20,6 +20,7 @@ func mysqlDialect() *dialect {
 		// With the usual collations (_ci) columns compare without case and the
 		// unique keys serve the comparison. inspectMySQL replaces this.
 		fold:     func(col string) string { return col },
+		retries:  12,
 		mark:     "?",
 		classify: classifyMySQL,
 		inspect:  inspectMySQL,

@@ -72,6 +72,7 @@ func postgresDialect() *dialect {
 		ignore:    " ON CONFLICT DO NOTHING",
 		fold:      func(col string) string { return `lower(` + col + ` COLLATE "C")` },
 		exact:     true,
+		retries:   12,
 		mark:      "?",
 		classify:  classifyPostgres,
 		inspect:   inspectPostgres,

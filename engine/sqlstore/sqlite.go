@@ -63,9 +63,11 @@ func sqliteConnector(src *Source) (driver.Connector, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("db_url: %s is no folder", folder)
 	}
-	// WAL lets readers go on while a change is written; synchronous=FULL
-	// makes a committed change outlive a power failure.
-	pragmas := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}
+	// The wait for another process's lock is short and repeated, since the
+	// driver does not end it with the context. WAL lets readers go on while a
+	// change is written; synchronous=FULL makes a committed change outlive a
+	// power failure.
+	pragmas := url.Values{"_pragma": {"busy_timeout(100)", "journal_mode(WAL)", "synchronous(FULL)"}}
 	file := url.URL{Scheme: "file", Path: src.Database, RawQuery: pragmas.Encode()}
 	return sqlite.NewConnector(file.String())
 }
@@ -79,6 +81,7 @@ func sqliteDialect() *dialect {
 		ignore:    " ON CONFLICT DO NOTHING",
 		fold:      func(col string) string { return col + " COLLATE NOCASE" },
 		exact:     true,
+		retries:   100,
 		mark:      "?",
 		classify:  classifySQLite,
 		inspect:   inspectSQLite,
@@ -109,7 +112,7 @@ func classifySQLite(err error) failure {
 
 // createSQLite creates the tables in a file that has none of them.
 func createSQLite(ctx context.Context, s *Store) error {
-	return s.once(ctx, func(t *tx) error {
+	return s.transact(ctx, "create the tables", false, func(t *tx, _ bool) error {
 		var n int
 		err := t.get(&n, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)",
 			s.rooms.name, s.members.name)

@@ -210,7 +210,7 @@ func (s *Store) ping(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if s.failure(err) != failRetry || attempt == maxRetries || !wait(ctx, attempt) {
+		if s.failure(err) != failRetry || attempt == s.d.retries || !wait(ctx, attempt) {
 			return s.fail(ctx, "connect to "+s.src.String(), err)
 		}
 	}
@@ -249,7 +249,7 @@ func (s *Store) Close() error {
 func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
 	if s.src.Scheme == schemeSQLite {
 		if err := createSQLite(ctx, s); err != nil {
-			return nil, s.fail(ctx, "create the tables", err)
+			return nil, err
 		}
 	}
 	for _, t := range []table{s.rooms, s.members} {

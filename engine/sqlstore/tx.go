@@ -15,10 +15,6 @@ import (
 )
 
 const (
-	// maxRetries bounds how often a transaction is tried again after a
-	// deadlock, a duplicate key or a lost connection.
-	maxRetries = 12
-
 	// maxLost bounds how often a lost connection is replaced for one request.
 	maxLost = 2
 
@@ -123,7 +119,7 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 		again := false
 		switch kind {
 		case failRetry:
-			again = attempt < maxRetries
+			again = attempt < s.d.retries
 		case failDuplicate:
 			again = duplicates < maxDuplicates
 			if !again {
