@@ -17,9 +17,6 @@ const settle = 6 * time.Second
 // on a socket again after 0.5, 1, 2 and 4 s.
 const patience = 8 * time.Second
 
-// Rooms up to this number are made by commands, more are read as rows.
-const roomsByCommand = 5000
-
 func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

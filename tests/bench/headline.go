@@ -95,7 +95,7 @@ func (b *bench) fleet(ctx context.Context, r *rig.Rig, w Workload) ([]*entrant, 
 	for _, allocator := range b.allocators {
 		for _, kind := range []rig.Kind{rig.Ours, rig.Stock, rig.Floor} {
 			sp := rig.Spec{Kind: kind, Allocator: allocator, ShmMB: headlineShmMB, RoomSize: w.Size}
-			byRows := w.Rooms > roomsByCommand && kind != rig.Floor
+			byRows := w.Rooms > b.byCommand && kind != rig.Floor
 			if byRows {
 				var err error
 				if sp.DBURL, err = b.db.Fill(w.Rooms, w.Size); err != nil {
