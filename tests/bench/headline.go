@@ -16,6 +16,7 @@ const (
 	runDeliveries = 30000
 	headlineShmMB = 512
 	warmUps       = 2
+	manyRooms     = 5000
 )
 
 // entrant is one server in the rotation.
@@ -95,6 +96,9 @@ func (b *bench) fleet(ctx context.Context, r *rig.Rig, w Workload) ([]*entrant, 
 	for _, allocator := range b.allocators {
 		for _, kind := range []rig.Kind{rig.Ours, rig.Stock, rig.Floor} {
 			sp := rig.Spec{Kind: kind, Allocator: allocator, ShmMB: headlineShmMB, RoomSize: w.Size}
+			if w.Rooms > manyRooms {
+				sp.ShmMB = 2 * ampleMB // the notices of so many commands
+			}
 			byRows := w.Rooms > b.byCommand && kind != rig.Floor
 			if byRows {
 				var err error
