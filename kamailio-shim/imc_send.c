@@ -25,8 +25,10 @@
  * that would be longer, as the stock module does. */
 #define IMC_HDRS_MAX 8192
 
-/* How many MESSAGEs of the queue go out between two looks at shared memory. */
+/* How many MESSAGEs of the queue go out between two looks at shared memory, and
+ * more than what they take of it. */
 #define IMC_SHM_CHECK 8
+#define IMC_SHM_STEP (IMC_SHM_CHECK * 16 * 1024)
 
 /* How deep replies nest: the reply to a request, the answer to an event of
  * it, the answer to an event of that, and one more for tm's callbacks. */
@@ -209,12 +211,15 @@ typedef struct imc_sent
 	int refused;	/* tm refused at least one for another reason */
 } imc_sent_t;
 
+/* Reports whether the MESSAGEs up to the next look could take shared memory
+ * under its reserve. */
 static int imc_shm_is_short(void)
 {
 	/* the allocators' figure underflows when memory is exhausted */
 	long left = (long)shm_available();
+	long reserve = (long)(shm_mem_size / 100 * imc_params.shm_reserve);
 
-	return left < (long)(shm_mem_size / 100 * imc_params.shm_reserve);
+	return left < reserve + IMC_SHM_STEP;
 }
 
 /* Sends a MESSAGE record to its recipients, in order, until tm has no memory
