@@ -20,8 +20,11 @@ const (
 
 	// maxDuplicates bounds how often in a row another's unique key may be met:
 	// a room that was created meanwhile is seen the next time, so what keeps
-	// coming back is a name that only the database takes for the same.
-	maxDuplicates = 4
+	// coming back is a name that only the database takes for the same. It is
+	// large because of rooms that several destroy and create all the time:
+	// PostgreSQL, asked for the row of a room that is just being destroyed,
+	// waits, and then does not see the one that came in its place.
+	maxDuplicates = 10
 
 	// undoTimeout bounds a rollback.
 	undoTimeout = time.Second
