@@ -53,6 +53,11 @@ func (a Address) Key() Key { return Key(lowerASCII(a.User + "@" + a.Host)) }
 // URI returns the address as it is stored and sent: sip:user@host.
 func (a Address) URI() string { return scheme + a.User + "@" + a.Host }
 
+// HasKey reports whether key is that of a stored URI, sip:user@host.
+func HasKey[U, K ~string | ~[]byte](uri U, key K) bool {
+	return len(uri) == len(scheme)+len(key) && equalFold(uri[len(scheme):], key)
+}
+
 // complete reports whether the address has a user and a host: only such ones
 // can be rooms or members.
 func (a Address) complete() bool { return a.User != "" && a.Host != "" }

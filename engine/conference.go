@@ -5,7 +5,7 @@
 // A command is a pure decision over the state of one room (decision.go,
 // membership.go), which Conference brings into force: in memory, with a commit
 // first (db_mode 1), or inside a transaction of the database (db_mode 2). A
-// text is decided by PlanText on a RoomView, in any process.
+// text of a member is decided by PlanText, in any process.
 package engine
 
 import (
@@ -193,25 +193,22 @@ func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome
 	room, err := c.current(ctx, to)
 	if room == nil {
 		if err != nil {
-			return refusedText(r, ErrText, whyAway)
+			return refusedText(r, whyAway)
 		}
-		return refusedText(r, ErrText, whyNoRoom)
+		return refusedText(r, whyNoRoom)
 	}
 	list, at, ok := room.locate(string(from))
 	if !ok {
-		return refusedText(r, ErrText, whyNoMember)
+		return refusedText(r, whyNoMember)
 	}
-	plan := planText(nil, userOf(list[at.part].uris[at.entry]), r)
+	plan := PlanText(nil, list[at.part].uris[at.entry], r)
 	out := Outcome{Code: CodeOK}
 	for i, p := range list {
+		sender := -1
 		if i == at.part {
-			plan.Sender = p.position(at.entry)
-			plan.send(&out, to, room.uri, p.to, r)
-		} else {
-			all := plan
-			all.Sender = -1
-			all.send(&out, to, room.uri, p.to, r)
+			sender = p.position(at.entry)
 		}
+		plan.send(&out, to, room.uri, p.to, sender, r)
 	}
 	return out
 }

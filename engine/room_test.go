@@ -129,15 +129,13 @@ func TestViewLeavesInvitedOut(t *testing.T) {
 	}
 }
 
-func TestNewRoomView(t *testing.T) {
+func TestRoomViewIndex(t *testing.T) {
 	for _, users := range []int{0, 1, 16, 17, 100} {
 		var members []string
 		for i := range users {
 			members = append(members, fmt.Sprintf("sip:User%d@example.org", i))
 		}
-		v := NewRoomView(Address{"Room", "example.org"}, false, members, nil)
-		assert.Equal(t, "sip:Room@example.org", v.URI)
-		assert.Equal(t, Key("room@example.org"), v.Key())
+		v := &RoomView{Members: members, index: &memberIndex{}}
 		for i := range users {
 			assert.Equal(t, i, v.Index(fmt.Appendf(nil, "user%d@example.org", i)))
 		}

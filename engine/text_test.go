@@ -22,55 +22,52 @@ func TestTextIsOneDecision(t *testing.T) {
 		send(t, c, "user0", "", "#invite invitee")
 		v, err := c.View(t.Context(), roomKey)
 		require.NoError(t, err)
-		remote := engine.NewRoomView(v.Address, v.Private, v.Members, v.Invited)
 		for _, from := range []string{"user0", "USER1", fmt.Sprintf("user%d", size-1), "invitee", "nobody", "tel:+49", "sip:a<b@c"} {
 			r := request(from, "", "hello")
-			want := c.Handle(t.Context(), r)
-			for _, view := range []*engine.RoomView{v, remote} {
-				got := engine.Text(view, r)
-				assert.Equal(t, want.Code, got.Code, from)
-				assert.Equal(t, want.Messages, got.Messages)
-				plan := engine.PlanText(nil, view, r)
-				assert.Equal(t, want.Code, engine.Code(plan.Err))
-				assert.Equal(t, plan.Sender >= 0, plan.Deliver)
+			out := c.Handle(t.Context(), r)
+			key, err := engine.AppendKey(nil, r.From)
+			sender := v.Index(key)
+			if err != nil || sender < 0 {
+				assert.Negative(t, out.Code, from)
+				continue
 			}
-			if want.Code == engine.CodeOK {
-				received := 0
-				for _, m := range want.Messages {
-					received += len(m.To)
-					assert.Equal(t, roomKey, m.Room)
-				}
-				assert.Equal(t, size-1, received)
+			assert.Equal(t, engine.CodeOK, out.Code, from)
+			plan := engine.PlanText(nil, v.Members[sender], r)
+			assert.True(t, plan.Deliver)
+			var received []string
+			for _, m := range out.Messages {
+				received = append(received, m.To...)
+				assert.Equal(t, roomKey, m.Room)
+				assert.Equal(t, plan.Body, m.Body)
+				assert.Equal(t, plan.ContentType, m.ContentType)
 			}
+			assert.ElementsMatch(t, append(received, v.Members[sender]), v.Members)
 		}
 	}
-	assert.Equal(t, engine.CodeText, engine.Text(nil, request("a", "", "hello")).Code)
-	assert.Equal(t, engine.CodeMalformed, engine.Text(nil, request("a", "", "")).Code)
+}
+
+func TestTextWithoutRoom(t *testing.T) {
+	c := engine.New(settings(), nil)
+	assert.Equal(t, engine.CodeText, c.Handle(t.Context(), request("a", "", "hello")).Code)
+	assert.Equal(t, engine.CodeMalformed, c.Handle(t.Context(), request("a", "", "")).Code)
 }
 
 func TestPlanTextDoesNotAllocate(t *testing.T) {
-	var members []string
-	for i := range 40 {
-		members = append(members, fmt.Sprintf("sip:user%d@example.org", i))
-	}
-	v := engine.NewRoomView(engine.Address{User: "room", Host: "example.org"}, false, members, nil)
 	r := request("user20", "", "hello")
 	buf := make([]byte, 0, 256)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		plan := engine.PlanText(buf, v, r)
-		if plan.Err != nil || engine.IsCommand(r, '#') {
+		plan := engine.PlanText(buf, "sip:user20@example.org", r)
+		if !plan.Deliver || engine.IsCommand(r, '#') {
 			t.Fail()
 		}
 	}))
 }
 
 func BenchmarkPlanText(b *testing.B) {
-	members := []string{"sip:alice@example.org", "sip:bob@example.org"}
-	v := engine.NewRoomView(engine.Address{User: "room", Host: "example.org"}, false, members, nil)
 	r := request("bob", "", "hello")
 	buf := make([]byte, 0, 256)
 	b.ReportAllocs()
 	for b.Loop() {
-		engine.PlanText(buf, v, r)
+		engine.PlanText(buf, "sip:bob@example.org", r)
 	}
 }

@@ -26,7 +26,6 @@ type RoomView struct {
 	// changed later is not in it. It is zero in the other modes.
 	ReadAt time.Time
 
-	key   Key
 	index *memberIndex
 }
 
@@ -36,26 +35,13 @@ type memberIndex struct {
 	positions map[string]int32
 }
 
-// NewRoomView makes a view of what another process told of a room. It keeps
-// the slices. All is left nil.
-func NewRoomView(a Address, private bool, members, invited []string) *RoomView {
-	return &RoomView{
-		Address: a, URI: a.URI(), Private: private,
-		Members: members, Invited: invited,
-		key: a.Key(), index: &memberIndex{},
-	}
-}
-
-// Key returns the key of the room.
-func (v *RoomView) Key() Key { return v.key }
-
 // Index returns the position in Members of the member with this key, -1 if
 // there is none. It does not allocate, except once for the index of a room
 // of more than 16 members.
 func (v *RoomView) Index(k []byte) int {
 	if len(v.Members) <= linearMembers {
 		for i, uri := range v.Members {
-			if equalFold(uri[len(scheme):], k) {
+			if HasKey(uri, k) {
 				return i
 			}
 		}
@@ -76,7 +62,7 @@ func (v *RoomView) Index(k []byte) int {
 // newView makes the view of a room that does not change meanwhile. In a room
 // of one part nothing is copied.
 func newView(r *room) *RoomView {
-	v := NewRoomView(r.address(), r.private, nil, nil)
+	v := &RoomView{Address: r.address(), URI: r.uri, Private: r.private, index: &memberIndex{}}
 	if len(r.roster) == 1 {
 		v.All, v.Members = r.roster[0].uris, r.roster[0].to
 	} else {

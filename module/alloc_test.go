@@ -17,18 +17,20 @@ func textRequest() *engine.Request {
 }
 
 func TestTextAllocatesNothing(t *testing.T) {
-	s := start(t, 1, nil).ready()
-	w := s.workers[0]
-	w.room(room, 10)
-	r := textRequest()
-	text := func() {
-		reply := w.replies.Begin(w.buf)
-		if w.p.Handle(r, reply) != StatusOK || reply.Code != 1 {
-			t.Fatal("text refused")
+	for _, members := range []int{2, 10, 30} {
+		s := start(t, 1, nil).ready()
+		w := s.workers[0]
+		w.room(room, members)
+		r := textRequest()
+		text := func() {
+			reply := w.replies.Begin(w.buf)
+			if w.p.Handle(r, reply) != StatusOK || reply.Code != 1 {
+				t.Fatal("text refused")
+			}
 		}
+		text()
+		assert.Zero(t, testing.AllocsPerRun(100, text), "%d members", members)
 	}
-	text()
-	assert.Zero(t, testing.AllocsPerRun(100, text))
 }
 
 func BenchmarkWorkerText(b *testing.B) {

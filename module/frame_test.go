@@ -1,6 +1,7 @@
 package module
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -90,19 +91,39 @@ func FuzzHostFrame(f *testing.F) {
 
 // FuzzSnapshot: a worker takes a sound snapshot or refuses it.
 func FuzzSnapshot(f *testing.F) {
-	v := engine.NewRoomView(engine.Address{User: "r", Host: "h"}, false, uris("u", 3), nil)
-	f.Add(appendSnapshot(nil, 1, 0, v))
-	f.Add(appendSnapshot(nil, 1, 1000, engine.NewRoomView(engine.Address{User: "r", Host: "h"}, false, nil, nil)))
+	f.Add(appendSnapshot(nil, 1, 0, "sip:r@h", uris("u", 3)))
+	f.Add(appendSnapshot(nil, 1, 1000, "sip:r@h", nil))
+	f.Add(appendSnapshot(nil, 1, 0, "sip:R@h", uris("U", linearMembers+1)))
+	c := newCache(1<<21, 10)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, ok := parseSnapshot(b, 0)
+		s, ok := makeSnapshot(nil, b, 0)
 		if !ok {
 			return
 		}
-		assert.Positive(t, s.bytes())
-		for i := range s.members() {
+		_, to := s.split()
+		n := 0
+		for at := 0; at < len(to); at += 4 + len(fieldAt(to, at)) {
 			r := newReply(t)
-			s.fanOut(&head{room: s.key, from: s.view.URI, body: []byte("x")}, i, r)
+			s.fanOut(&head{from: string(s.uri()), body: []byte("x")}, at, r)
 			assert.Equal(t, s.members()-1, recipients(r.Bytes())+recipients(r.rest))
+			assert.GreaterOrEqual(t, s.find(keyOf(s.member(at))), 0)
+			n++
 		}
+		assert.Equal(t, s.members(), n)
+		assert.Equal(t, -1, s.find([]byte("no member's")))
+		key := keyOf(s.uri())
+		c.put(key, s)
+		assert.Equal(t, s, c.get(key))
 	})
+}
+
+// keyOf returns the key of a stored URI.
+func keyOf(uri []byte) []byte {
+	key := bytes.Clone(uri[len(scheme):])
+	for i, c := range key {
+		if 'A' <= c && c <= 'Z' {
+			key[i] = c + 'a' - 'A'
+		}
+	}
+	return key
 }

@@ -246,12 +246,14 @@ func TestStorageThatCannotBeOpened(t *testing.T) {
 		}
 	})
 	r := s.host.next(5 * time.Second)
+	logs := r.logs
 	for r.status == StatusOK {
 		assert.False(t, r.ready)
 		r = s.host.next(5 * time.Second)
+		logs = append(logs, r.logs...)
 	}
 	assert.Equal(t, StatusStart, r.status)
-	assert.Contains(t, strings.Join(r.logs, "\n"), "no such database")
+	assert.Contains(t, strings.Join(logs, "\n"), "no such database")
 }
 
 func TestPanicInTheHostIsRecovered(t *testing.T) {

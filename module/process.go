@@ -11,10 +11,11 @@ import (
 	"kamailio-imc/engine"
 )
 
-// A worker's heap: its cache of snapshots is all that lives long.
+// Bounds of a worker's heap. Its cache of snapshots is not in it, but for an
+// index of at most 1 MB; all else lives for a request.
 const (
 	workerGCPercent   = 50
-	workerMemoryLimit = 24 << 20
+	workerMemoryLimit = 16 << 20
 )
 
 // Request is a MESSAGE request; its fields are valid during a call.

@@ -1,10 +1,13 @@
 package module
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
 )
 
 const room = "sip:room@example.org"
@@ -47,4 +50,52 @@ func TestTextAndCommand(t *testing.T) {
 	assert.Empty(t, r.messages)
 	assert.Equal(t, 3, s.host.counter(CounterMembers))
 	assert.Equal(t, 1, s.host.counter(CounterRooms))
+}
+
+// TestWorkerDecidesAsTheHost: a text comes to the same whether the worker has
+// the room's snapshot, is sent one, or the host handles the text.
+func TestWorkerDecidesAsTheHost(t *testing.T) {
+	s := start(t, 2, nil).ready()
+	big := start(t, 1, func(s *Settings) { s.FanoutInline = 0 }).ready()
+	known, told, none := s.workers[0], s.workers[1], big.workers[0]
+	for _, members := range []int{3, 20} {
+		uri := fmt.Sprintf("sip:Room%d@example.org", members)
+		known.room(uri, members)
+		none.room(uri, members)
+		big.host.drain()
+		for _, r := range []engine.Request{
+			{From: user(0), Body: []byte("text")},
+			{From: "sip:USER1@Example.org:5070;transport=tcp", ContentType: "text/html", Body: []byte("<b>text</b>")},
+			{From: user(members - 1), ContentType: "application/json", CallID: "call", Body: []byte("{}")},
+			{From: user(0), ContentType: "message/imdn+xml", Body: []byte("<imdn/>")},
+			{From: user(0)},
+			{From: user(0), CallID: "a\r\nb", Body: []byte("text")},
+			{From: user(members), Body: []byte("no member")},
+			{From: "tel:+49", Body: []byte("no member")},
+			{From: "sip:a<b", Body: []byte("no URI")},
+		} {
+			r.RequestURI = uri
+			require.Equal(t, 1, known.handle(user(0), uri, "so that it has a snapshot").code)
+			a := known.handleRequest(&r)
+			s.versions[hash(keyOf([]byte(uri)))&uint64(len(s.versions)-1)].Add(1)
+			b := told.handleRequest(&r)
+			c := none.handleRequest(&r)
+			queued := big.host.drain()
+			assert.Equal(t, a.code, b.code, "%+v", r)
+			assert.Equal(t, a.code, c.code, "%+v", r)
+			assert.Equal(t, received(a.messages), received(b.messages), "%+v", r)
+			assert.Equal(t, received(a.messages), received(queued), "%+v", r)
+		}
+	}
+}
+
+// received returns what each recipient gets.
+func received(messages []sent) map[string]string {
+	out := make(map[string]string)
+	for _, m := range messages {
+		for _, to := range m.to {
+			out[to] = fmt.Sprintf("%s %s %s %q %s", m.room, m.from, m.callID, m.contentType, m.body)
+		}
+	}
+	return out
 }

@@ -157,10 +157,11 @@ func (h *Host) serveRequest(payload []byte, a *answer) {
 
 // sendSnapshot answers a text with a snapshot of its room, for the worker to
 // handle it and those that follow. It reports false if the host has to handle
-// the text: there is no such room, the sender is no member, the room is large
-// or has MESSAGEs in the queue, or the database has to be asked each time.
+// the text: it is not plain, there is no such room, the sender is no member,
+// the room is large or has MESSAGEs in the queue, or the database has to be
+// asked each time.
 func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) bool {
-	if h.settings.Mode == 2 && h.settings.CacheTTL == 0 {
+	if !plain(r) || h.settings.Mode == 2 && h.settings.CacheTTL == 0 {
 		return false
 	}
 	address, err := engine.ParseURI(r.RequestURI)
@@ -192,7 +193,7 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) b
 		}
 		ttl = uint64(left)
 	}
-	frame := appendSnapshot(beginFrame(nil, frameSnapshot, a.id), version, ttl, v)
+	frame := appendSnapshot(beginFrame(nil, frameSnapshot, a.id), version, ttl, v.URI, v.Members)
 	if len(frame) > frameMax {
 		return false
 	}

@@ -1,97 +1,103 @@
 package module
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"kamailio-imc/engine"
 )
 
-func testSnapshot(tb testing.TB, user string, members int) *snapshot {
+func testSnapshot(tb testing.TB, room string, members []string) snapshot {
 	tb.Helper()
-	v := engine.NewRoomView(engine.Address{User: user, Host: "h"}, false, uris("member", members), nil)
-	s, ok := parseSnapshot(appendSnapshot(nil, 7, 0, v), 0)
+	s, ok := makeSnapshot(nil, appendSnapshot(nil, 7, 0, room, members), 0)
 	require.True(tb, ok)
 	return s
 }
 
+// fannedOut returns the recipients of a text of the member with this key.
+func fannedOut(tb testing.TB, s snapshot, key string, body int) []string {
+	tb.Helper()
+	sender := s.find([]byte(key))
+	require.GreaterOrEqual(tb, sender, 0)
+	r := newReply(tb)
+	s.fanOut(&head{room: "room@h", from: string(s.uri()), body: make([]byte, body)}, sender, r)
+	var got []string
+	b := slices.Concat(r.Bytes(), r.rest)
+	for len(b) > 0 {
+		record, rest, ok := nextRecord(b)
+		require.True(tb, ok)
+		_, to, ok := parseMessage(record)
+		require.True(tb, ok)
+		require.NotEmpty(tb, to)
+		got = append(got, to...)
+		b = rest
+	}
+	return got
+}
+
 func TestSnapshotFanOut(t *testing.T) {
-	for _, c := range []struct{ members, body int }{{1, 3}, {2, 3}, {5, 3}, {4000, 3}, {4000, 60000}, {3000, 120000}} {
-		s := testSnapshot(t, "Room", c.members)
-		assert.Equal(t, "room@h", s.key)
-		assert.Equal(t, "sip:Room@h", s.view.URI)
+	for _, c := range []struct{ members, body int }{
+		{1, 3}, {2, 3}, {5, 3}, {16, 3}, {17, 3}, {4000, 3}, {4000, 60000}, {3000, 120000},
+	} {
+		s := testSnapshot(t, "sip:Room@h", uris("Member", c.members))
+		assert.True(t, s.of([]byte("room@h")))
+		assert.False(t, s.of([]byte("room@x")))
+		assert.Equal(t, "sip:Room@h", string(s.uri()))
+		assert.Equal(t, c.members, s.members())
 		for _, sender := range []int{0, c.members / 2, c.members - 1} {
-			r := newReply(t)
-			h := head{room: s.key, from: s.view.URI, body: make([]byte, c.body)}
-			s.fanOut(&h, sender, r)
-			var got []string
-			b := slices.Concat(r.Bytes(), r.rest)
-			for len(b) > 0 {
-				record, rest, ok := nextRecord(b)
-				require.True(t, ok)
-				_, to, ok := parseMessage(record)
-				require.True(t, ok)
-				require.NotEmpty(t, to)
-				got = append(got, to...)
-				b = rest
-			}
-			want := slices.Delete(uris("member", c.members), sender, sender+1)
-			assert.ElementsMatch(t, want, got)
-			assert.True(t, slices.Equal(want, got), "order")
+			want := slices.Delete(uris("Member", c.members), sender, sender+1)
+			got := fannedOut(t, s, fmt.Sprintf("member%d@h", sender), c.body)
+			assert.True(t, slices.Equal(want, got), "%d members, sender %d", c.members, sender)
 		}
 	}
 }
 
+func TestSnapshotFind(t *testing.T) {
+	for _, n := range []int{0, 1, 16, 17, 100, maxSnapshotMembers} {
+		s := testSnapshot(t, "sip:r@h", uris("User", n))
+		for i := range n {
+			at := s.find(fmt.Appendf(nil, "user%d@h", i))
+			require.GreaterOrEqual(t, at, 0)
+			require.Equal(t, fmt.Sprintf("sip:User%d@h", i), string(s.member(at)))
+		}
+		for _, key := range []string{"", "user", "user0@g", fmt.Sprintf("user%d@h", n), strings.Repeat("u", 1000)} {
+			assert.Equal(t, -1, s.find([]byte(key)), key)
+		}
+		key := []byte("user0@h")
+		assert.Zero(t, testing.AllocsPerRun(100, func() { s.find(key) }))
+	}
+}
+
 func TestSnapshotThatCannotBe(t *testing.T) {
-	good := engine.NewRoomView(engine.Address{User: "r", Host: "h"}, false, uris("u", 2), nil)
-	b := appendSnapshot(nil, 1, 0, good)
-	for i := range b {
-		_, ok := parseSnapshot(b[:i], 0)
-		assert.False(t, ok, "cut at %d", i)
+	made := func(room string, members ...string) bool {
+		_, ok := makeSnapshot(nil, appendSnapshot(nil, 1, 0, room, members), 0)
+		return ok
 	}
-	bad := engine.NewRoomView(engine.Address{User: "r", Host: "h"}, false, []string{"sip:" + strings.Repeat("u", 1000) + "@h"}, nil)
-	_, ok := parseSnapshot(appendSnapshot(nil, 1, 0, bad), 0)
-	assert.False(t, ok)
-	bad = engine.NewRoomView(engine.Address{User: "r", Host: "h"}, false, []string{"u"}, nil)
-	_, ok = parseSnapshot(appendSnapshot(nil, 1, 0, bad), 0)
-	assert.False(t, ok)
+	assert.True(t, made("sip:r@h", "sip:u@h"))
+	long := "sip:" + strings.Repeat("u", 1000) + "@h"
+	for _, uri := range []string{long, "u@h", "sip:u", "sip:", ""} {
+		assert.False(t, made("sip:r@h", uri), uri)
+		assert.False(t, made(uri, "sip:u@h"), uri)
+	}
+	assert.False(t, made("sip:r@h", uris("u", maxSnapshotMembers+1)...))
+	for _, n := range []int{0, 2, 20} {
+		b := appendSnapshot(nil, 1, 0, "sip:r@h", uris("u", n))
+		for i := range b {
+			_, ok := makeSnapshot(nil, b[:i], 0)
+			assert.False(t, ok, "cut at %d", i)
+		}
+		_, ok := makeSnapshot(nil, append(b, 0), 0)
+		assert.False(t, ok)
+	}
 }
 
-func TestCacheDropsTheOldest(t *testing.T) {
-	c := newCache(1<<20, 3)
-	for _, name := range []string{"a", "b", "c"} {
-		c.put(testSnapshot(t, name, 2))
-	}
-	assert.NotNil(t, c.get([]byte("a@h")), "used again: no longer the oldest")
-	c.put(testSnapshot(t, "d", 2))
-	assert.Nil(t, c.get([]byte("b@h")))
-	for _, name := range []string{"a@h", "c@h", "d@h"} {
-		assert.NotNil(t, c.get([]byte(name)), name)
-	}
-	c.put(testSnapshot(t, "d", 5)) // in place of the other
-	assert.Len(t, c.rooms, 3)
-	assert.Equal(t, 5, c.get([]byte("d@h")).members())
-	for _, name := range []string{"a@h", "d@h", "c@h"} {
-		c.drop(c.get([]byte(name)))
-	}
-	assert.Zero(t, c.bytes)
-	assert.Nil(t, c.oldest)
-	assert.Nil(t, c.newest)
-}
-
-func TestCacheIsBoundedInBytes(t *testing.T) {
-	one := testSnapshot(t, "a", 10).bytes()
-	c := newCache(5*one, 1000)
-	for name := range strings.SplitSeq("abcdefghij", "") {
-		c.put(testSnapshot(t, name, 10))
-		assert.LessOrEqual(t, c.bytes, c.maxBytes)
-	}
-	assert.Len(t, c.rooms, 5)
-	c.put(testSnapshot(t, "huge", 1000))
-	assert.Nil(t, c.get([]byte("huge@h")), "larger than the whole cache")
-	assert.Len(t, c.rooms, 5)
+func TestSnapshotExpires(t *testing.T) {
+	s, ok := makeSnapshot(nil, appendSnapshot(nil, 1<<40, 5, "sip:r@h", nil), 1000)
+	require.True(t, ok)
+	assert.EqualValues(t, 1<<40, s.version())
+	assert.EqualValues(t, 1005, s.expires())
+	assert.Zero(t, testSnapshot(t, "sip:r@h", nil).expires())
 }

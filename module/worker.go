@@ -39,9 +39,11 @@ type Worker struct {
 	stream   *stream // the answer that is not read to its end, if any
 	told     bool    // the log knows that the host is gone
 
-	// used again for each text
-	key   []byte
+	// used again for each request
+	room  []byte // key of the room, see snapshot
+	key   []byte // key of a user
 	body  []byte
+	made  []byte // the snapshot that the host sent
 	frame []byte
 }
 
@@ -67,8 +69,10 @@ func newWorker(s *Settings) (*Worker, error) {
 // handle answers r into reply: a text from a snapshot if there is one that
 // holds, everything else with the host's help.
 func (w *Worker) handle(r *engine.Request, command bool, reply *Reply) Status {
-	if !command && w.text(r, reply) {
-		return StatusOK
+	if !command && plain(r) {
+		if s := w.snapshot(r.RequestURI); s != nil && w.fanOut(s, r, reply) {
+			return StatusOK
+		}
 	}
 	if requestSize(r) > frameMax {
 		note(reply, engine.LevelInfo, fmt.Sprintf("room %s: request of %s refused: %d bytes",
@@ -78,86 +82,92 @@ func (w *Worker) handle(r *engine.Request, command bool, reply *Reply) Status {
 	deadline := w.deadline()
 	w.begin(frameRequest)
 	w.frame = appendRequest(w.frame, deadline, r)
-	view, status, err := w.ask(deadline, reply, false)
+	answer, status, err := w.ask(deadline, reply, false)
 	if err != nil {
 		return w.unanswered(err, fmt.Sprintf("room %s: request of %s refused", clip(r.RequestURI), clip(r.From)), reply)
 	}
-	if view == nil {
+	if answer == nil {
 		return status
 	}
-	s, ok := parseSnapshot(view, deadline-uint64(w.settings.Timeout))
-	if !ok {
+	s, ok := makeSnapshot(w.made, answer, deadline-uint64(w.settings.Timeout))
+	if w.made = s[:0]; cap(w.made) > answerChunk {
+		w.made = nil
+	}
+	if !ok || command || !s.of(w.room) {
 		w.link.closed = true
 		return w.unanswered(errFrame, "snapshot of "+clip(r.RequestURI), reply)
 	}
-	w.cache.put(s)
+	w.cache.put(w.room, s)
 	if !w.fanOut(s, r, reply) {
-		note(reply, engine.LevelInfo, fmt.Sprintf("room %s: text of %s refused: it does not fit into a MESSAGE", s.view.URI, clip(r.From)))
+		note(reply, engine.LevelInfo, fmt.Sprintf("room %s: text of %s refused: it does not fit into a MESSAGE", s.uri(), clip(r.From)))
 	}
 	return StatusOK
 }
 
-// snapshot returns the room's snapshot if there is one that holds.
-func (w *Worker) snapshot(roomURI string) *snapshot {
-	key, err := engine.AppendKey(w.key[:0], roomURI)
-	w.key = key[:0]
-	if err != nil {
+// snapshot returns the room's snapshot if there is one that holds, and sets
+// w.room to its key. It is valid until the cache is given another.
+func (w *Worker) snapshot(roomURI string) snapshot {
+	var err error
+	if w.room, err = engine.AppendKey(w.room[:0], roomURI); err != nil {
+		w.room = w.room[:0]
 		return nil
 	}
-	s := w.cache.get(key)
+	s := w.cache.get(w.room)
 	if s == nil {
 		return nil
 	}
-	if s.version != w.versions.at(s.hash).Load() || s.expires != 0 && monotonic() >= s.expires {
-		w.cache.drop(s)
+	if s.version() != w.versions.at(hash(w.room)).Load() || s.expires() != 0 && monotonic() >= s.expires() {
+		w.cache.drop(w.room)
 		return nil
 	}
 	return s
 }
 
-// text handles a text from a snapshot. It reports false if there is none that
-// holds or the host has to decide.
-func (w *Worker) text(r *engine.Request, reply *Reply) bool {
-	s := w.snapshot(r.RequestURI)
-	return s != nil && w.fanOut(s, r, reply)
+// find returns the member of s with this URI, -1 if there is none.
+func (w *Worker) find(s snapshot, user string) int {
+	key, err := engine.AppendKey(w.key[:0], user)
+	w.key = key[:0]
+	if err != nil {
+		return -1
+	}
+	return s.find(key)
 }
 
-// fanOut writes the MESSAGE to every member but the sender. It reports false,
-// with nothing written, if the host has to say what becomes of the text: it is
-// refused, or holds what no header can.
-func (w *Worker) fanOut(s *snapshot, r *engine.Request, reply *Reply) bool {
-	if !printable(r.CallID) {
+// fanOut writes the MESSAGE to every member but the sender. s is a snapshot of
+// the room w.room. It reports false, with nothing written, if the host has to
+// say what becomes of the text: its sender is no member, or it is too long.
+func (w *Worker) fanOut(s snapshot, r *engine.Request, reply *Reply) bool {
+	sender := w.find(s, r.From)
+	if sender < 0 {
 		return false
 	}
-	plan := engine.PlanText(w.body[:0], s.view, r)
+	plan := engine.PlanText(w.body[:0], view(s.member(sender)), r)
 	if w.body = plan.Body[:0]; cap(w.body) > answerChunk {
 		w.body = nil
 	}
-	if plan.Err != nil {
-		return false
-	}
 	if plan.Deliver {
 		h := head{
-			room: s.key, from: s.view.URI, callID: r.CallID,
+			room: view(w.room), from: view(s.uri()), callID: r.CallID,
 			contentType: plan.ContentType, body: plan.Body,
 		}
 		if h.size()+longestField > RecordMax {
 			return false
 		}
-		s.fanOut(&h, plan.Sender, reply)
+		s.fanOut(&h, sender, reply)
 	}
 	reply.Code = engine.CodeOK
 	return true
 }
 
-// printable reports whether s can be written into a header as it is.
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] == 0x7f {
+// plain reports whether a text can be handled from a snapshot: it has a body,
+// and its Call-ID can be written into a header as it is.
+func plain(r *engine.Request) bool {
+	for i := range len(r.CallID) {
+		if r.CallID[i] <= ' ' || r.CallID[i] == 0x7f {
 			return false
 		}
 	}
-	return true
+	return len(r.Body) > 0
 }
 
 // query answers a question about rooms into reply.
@@ -183,13 +193,8 @@ func (w *Worker) query(what int, room, user string, reply *Reply) Status {
 }
 
 // look answers a question about one room from its snapshot.
-func (w *Worker) look(s *snapshot, what int, user string) int {
-	if what == QueryRoomActive {
-		return 1
-	}
-	key, err := engine.AppendKey(w.key[:0], user)
-	w.key = key[:0]
-	if err != nil || s.view.Index(key) < 0 {
+func (w *Worker) look(s snapshot, what int, user string) int {
+	if what == QueryRoomMember && w.find(s, user) < 0 {
 		return -1
 	}
 	return 1
@@ -258,7 +263,7 @@ func (w *Worker) begin(kind byte) {
 }
 
 // ask sends w.frame and takes the answer, see answer.
-func (w *Worker) ask(deadline uint64, reply *Reply, lazily bool) (view []byte, _ Status, _ error) {
+func (w *Worker) ask(deadline uint64, reply *Reply, lazily bool) (snapshot []byte, _ Status, _ error) {
 	if err := w.link.send(endFrame(w.frame, 0), deadline); err != nil {
 		return nil, StatusTimeout, err
 	}
@@ -268,7 +273,7 @@ func (w *Worker) ask(deadline uint64, reply *Reply, lazily bool) (view []byte, _
 // answer writes the records of the answer with this id to reply, or returns
 // the snapshot that is the answer. lazily leaves a long list in the socket
 // for more.
-func (w *Worker) answer(id uint32, deadline uint64, reply *Reply, lazily bool) (view []byte, _ Status, _ error) {
+func (w *Worker) answer(id uint32, deadline uint64, reply *Reply, lazily bool) (snapshot []byte, _ Status, _ error) {
 	for {
 		kind, of, payload, err := w.link.receive(deadline)
 		if err != nil {

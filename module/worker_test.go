@@ -154,8 +154,8 @@ func TestWorkerTakesOnlyEventsThatCanBe(t *testing.T) {
 func FuzzWorkerAnswer(f *testing.F) {
 	answer := append(beginFrame(nil, frameAnswer, 1), answerLast, 1, 0, 0, 0, 0, 0, 0, 0)
 	f.Add(endFrame(appendLog(answer, engine.LevelInfo, "line"), 0))
-	v := engine.NewRoomView(engine.Address{User: "room", Host: "example.org"}, false, []string{user(0), user(1)}, nil)
-	f.Add(endFrame(appendSnapshot(beginFrame(nil, frameSnapshot, 1), 0, 0, v), 0))
+	f.Add(endFrame(appendSnapshot(beginFrame(nil, frameSnapshot, 1), 0, 0, room, []string{user(0), user(1)}), 0))
+	f.Add(endFrame(appendSnapshot(beginFrame(nil, frameSnapshot, 1), 0, 0, user(0), []string{user(0), user(1)}), 0))
 	f.Add([]byte{1, 0, 0, 0})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 6, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
