@@ -166,15 +166,8 @@ func (m *MariaDB) URL(database string) string {
 }
 
 // Exec executes statements in a database ("" for none) as the server's root.
-func (m *MariaDB) Exec(database string, statements ...string) (err error) {
-	db := m.rootDB(database)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	for _, s := range statements {
-		if _, err := db.Exec(s); err != nil {
-			return fmt.Errorf("%w in: %s", err, s)
-		}
-	}
-	return nil
+func (m *MariaDB) Exec(database string, statements ...string) error {
+	return execute(m.rootDB(database), statements)
 }
 
 // CreateDatabase makes an empty database, dropping an older one, and executes

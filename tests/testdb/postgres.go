@@ -177,15 +177,8 @@ func (p *PostgreSQL) URL(database string) string {
 }
 
 // Exec executes statements in a database as the server's superuser.
-func (p *PostgreSQL) Exec(database string, statements ...string) (err error) {
-	db := p.rootDB(database)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	for _, s := range statements {
-		if _, err := db.Exec(s); err != nil {
-			return fmt.Errorf("%w in: %s", err, s)
-		}
-	}
-	return nil
+func (p *PostgreSQL) Exec(database string, statements ...string) error {
+	return execute(p.rootDB(database), statements)
 }
 
 // CreateDatabase makes an empty database, dropping an older one, and executes

@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -198,4 +199,15 @@ func logEnd(path string) string {
 	}
 	const enough = 3000
 	return string(text[max(0, len(text)-enough):])
+}
+
+// execute executes statements one after the other and closes db.
+func execute(db *sql.DB, statements []string) (err error) {
+	defer func() { err = errors.Join(err, db.Close()) }()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			return fmt.Errorf("%w in: %s", err, s)
+		}
+	}
+	return nil
 }
