@@ -91,7 +91,7 @@ void imc_pump(void);
 /* imc_send.c */
 
 /* Builds the part of the headers that never changes; in mod_init. */
-int imc_send_init(void);
+void imc_send_init(void);
 
 /* What came of walking a reply. */
 typedef struct imc_ran

@@ -71,7 +71,7 @@ static char *imc_append_value(char *p, const str *s)
 	return p;
 }
 
-int imc_send_init(void)
+void imc_send_init(void)
 {
 	const str *extra = &imc_params.extra_hdrs;
 	char *p = imc_hdrs_buf;
@@ -80,7 +80,6 @@ int imc_send_init(void)
 	if(extra->s != NULL)
 		p = imc_append(p, extra->s, extra->len);
 	imc_hdrs_fixed = (int)(p - imc_hdrs_buf);
-	return 0;
 }
 
 /* Builds the headers of a MESSAGE. The result is valid until the next call.
