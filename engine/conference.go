@@ -123,7 +123,7 @@ func (c *Conference) direct(cmd *command, bodies ...string) Outcome {
 	out := Outcome{Code: CodeOK}
 	for _, body := range bodies {
 		out.Messages = append(out.Messages, Message{
-			From: cmd.req.RequestURI, To: []string{cmd.req.From}, ContentType: textPlain,
+			From: cmd.req.RequestURI, To: [][]string{{cmd.req.From}}, ContentType: textPlain,
 			Body: []byte(body), InReplyTo: headerValue(cmd.req.CallID),
 		})
 	}
@@ -165,15 +165,15 @@ func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 			Room: key, From: t.from, ContentType: textPlain,
 			Body: []byte(t.body), InReplyTo: callID, Inviter: t.inviter,
 		}
-		to := [][]string{{t.to}}
 		switch t.audience {
 		case toOne:
+			m.To = [][]string{{t.to}}
 		case toBefore:
-			to = done.before
+			m.To = done.before
 		case toAfter:
-			to = done.after
+			m.To = done.after
 		}
-		for _, m.To = range to {
+		if len(m.To) > 0 {
 			out.Messages = append(out.Messages, m)
 		}
 	}
@@ -203,12 +203,11 @@ func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome
 	}
 	plan := PlanText(nil, list[at.part].uris[at.entry], r)
 	out := Outcome{Code: CodeOK}
-	for i, p := range list {
-		sender := -1
-		if i == at.part {
-			sender = p.position(at.entry)
-		}
-		plan.send(&out, to, room.uri, p.to, sender, r)
+	if others := list.others(at); plan.Deliver && len(others) > 0 {
+		out.Messages = []Message{{
+			Room: to, From: room.uri, To: others, ContentType: plan.ContentType,
+			Body: plan.Body, InReplyTo: headerValue(r.CallID),
+		}}
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,12 +43,12 @@ func FuzzHandle(f *testing.F) {
 				t.Fatalf("code %d: %v", out.Code, renderAll(out))
 			}
 			for _, m := range out.Messages {
-				for _, value := range append([]string{m.From, m.ContentType, m.InReplyTo, m.Inviter}, m.To...) {
+				for _, value := range append([]string{m.From, m.ContentType, m.InReplyTo, m.Inviter}, slices.Concat(m.To...)...) {
 					if strings.ContainsAny(value, "\r\n\x00") {
 						t.Fatalf("%q in a header", value)
 					}
 				}
-				for _, uri := range append([]string{m.From}, m.To...) {
+				for _, uri := range append([]string{m.From}, slices.Concat(m.To...)...) {
 					if strings.ContainsAny(uri, " <>") || uri == "" {
 						t.Fatalf("URI %q", uri)
 					}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,9 +50,9 @@ type step struct {
 // domain are left out, so "room" is the room and "room:5060" the Request-URI.
 func render(m *engine.Message) string {
 	short := strings.NewReplacer("sip:", "", domain, "")
-	to := make([]string, len(m.To))
-	for i := range m.To {
-		to[i] = short.Replace(m.To[i])
+	to := slices.Concat(m.To...)
+	for i := range to {
+		to[i] = short.Replace(to[i])
 	}
 	return short.Replace(m.From) + " -> " + strings.Join(to, ",") + " | " + string(m.Body)
 }

@@ -11,9 +11,10 @@ import "slices"
 type roster []*part
 
 const (
-	// maxPart is how many entries a part may have, and so to how many members
-	// one Message goes at most.
-	maxPart = 512
+	// maxPart is how many entries a part may have: a change copies a part and
+	// the list of parts, which together is least near the root of the size of
+	// a big room.
+	maxPart = 128
 	// halfPart is the length of the parts that a longer one is split into, and
 	// the length up to which two are joined.
 	halfPart = maxPart / 2
@@ -206,6 +207,26 @@ func (r roster) recipients() [][]string {
 		if len(p.to) > 0 {
 			to = append(to, p.to)
 		}
+	}
+	return to
+}
+
+// others returns recipients without the member at a place.
+func (r roster) others(at spot) [][]string {
+	to := make([][]string, 0, len(r)+1)
+	add := func(part []string) {
+		if len(part) > 0 {
+			to = append(to, part)
+		}
+	}
+	for i, p := range r {
+		if i != at.part {
+			add(p.to)
+			continue
+		}
+		n := p.position(at.entry)
+		add(p.to[:n:n])
+		add(p.to[n+1:])
 	}
 	return to
 }

@@ -18,30 +18,6 @@ func PlanText(dst []byte, sender string, r *Request) TextPlan {
 	return plan
 }
 
-// send adds the MESSAGEs to members of the room k, among whom the sender is at
-// this position, -1 if it is none of them.
-func (plan *TextPlan) send(out *Outcome, k Key, room string, members []string, sender int, r *Request) {
-	if !plan.Deliver {
-		return
-	}
-	rest := members
-	if sender >= 0 {
-		plan.sendTo(out, k, room, members[:sender:sender], r)
-		rest = members[sender+1:]
-	}
-	plan.sendTo(out, k, room, rest, r)
-}
-
-func (plan *TextPlan) sendTo(out *Outcome, k Key, room string, to []string, r *Request) {
-	if len(to) == 0 {
-		return
-	}
-	out.Messages = append(out.Messages, Message{
-		Room: k, From: room, To: to, ContentType: plan.ContentType,
-		Body: plan.Body, InReplyTo: headerValue(r.CallID),
-	})
-}
-
 // Why texts are refused, for the log.
 const (
 	whyNoRoom   = "there is no such room"

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,7 +37,7 @@ func TestTextIsOneDecision(t *testing.T) {
 			assert.True(t, plan.Deliver)
 			var received []string
 			for _, m := range out.Messages {
-				received = append(received, m.To...)
+				received = append(received, slices.Concat(m.To...)...)
 				assert.Equal(t, roomKey, m.Room)
 				assert.Equal(t, plan.Body, m.Body)
 				assert.Equal(t, plan.ContentType, m.ContentType)

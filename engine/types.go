@@ -60,15 +60,24 @@ type Request struct {
 
 // Message is one SIP MESSAGE body to be sent to one or more recipients.
 type Message struct {
-	Room        Key      // whose queue it belongs to; "" for none
-	From        string   // URI: the room's, or the Request-URI as it came
-	To          []string // URIs, each Request-URI and To of its own MESSAGE; shared, never changed
-	ContentType string   // never empty
+	Room        Key        // whose queue it belongs to; "" for none
+	From        string     // URI: the room's, or the Request-URI as it came
+	To          [][]string // URIs in parts, each Request-URI and To of its own MESSAGE; shared, never changed
+	ContentType string     // never empty
 	Body        []byte
 	InReplyTo   string // Call-ID of the request that caused it, "" for none
 	// Inviter is set on an invitation: the URI to be told when the invitation
 	// fails (final response >= 300, see Conference.InvitationFailed).
 	Inviter string
+}
+
+// Recipients counts the URIs in To.
+func (m *Message) Recipients() int {
+	n := 0
+	for _, part := range m.To {
+		n += len(part)
+	}
+	return n
 }
 
 // Level is the severity of a Note, in the meaning of Kamailio's log levels.

@@ -44,6 +44,22 @@ func TestLargeRoomGoesThroughTheQueue(t *testing.T) {
 	assert.Zero(t, s.host.counter(CounterQueued))
 }
 
+// What counts is how many get a notice, not how the engine keeps the list.
+func TestLargeNoticeGoesThroughTheQueue(t *testing.T) {
+	const inline, members = 260, 300
+	s := start(t, 1, func(s *Settings) { s.FanoutInline = inline }).ready()
+	w := s.workers[0]
+	w.room(room, members)
+	s.host.drain()
+	for i, body := range []string{"#join", "#leave"} {
+		r := w.handle(user(members), room, body)
+		assert.Equal(t, 1, r.code)
+		assert.Empty(t, r.messages, "goes out from the host")
+		assert.Equal(t, members+1, s.host.counter(CounterQueued), i)
+		s.host.drain()
+	}
+}
+
 func TestTextThatDoesNotFitIsRefused(t *testing.T) {
 	s := start(t, 1, func(s *Settings) { s.FanoutInline, s.QueueSize = 5, 30 }).ready()
 	w := s.workers[0]

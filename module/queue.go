@@ -49,16 +49,11 @@ type roomQueue struct {
 	next  *roomQueue
 }
 
-// batch is a MESSAGE and its recipients, which are shared and never changed.
-type batch struct {
-	head head
-	to   []string
-}
-
+// item is a MESSAGE and those of its recipients that are left.
 type item struct {
 	head  head
-	to    []string  // shared with others, never changed
-	since time.Time // when tm had no memory for to[0] for the first time
+	to    [][]string // none empty; the parts are shared with others, never changed
+	since time.Time  // when tm had no memory for the first of them for the first time
 }
 
 func newQueue(size int, started func(string), gauge func(int), wake func()) *queue {
@@ -72,26 +67,24 @@ func newQueue(size int, started func(string), gauge func(int), wake func()) *que
 	}
 }
 
-// push appends MESSAGEs of one room to its queue, their bodies copied. It
-// reports false if they do not fit: they are taken with all recipients or not
-// at all. Those with more recipients than the whole queue holds are taken when
-// the queue is empty, since they would never fit otherwise.
-func (q *queue) push(messages ...batch) bool {
+// push appends a MESSAGE to the queue of its room, its body copied. It reports
+// false if it does not fit: it is taken with all recipients or not at all. One
+// with more recipients than the whole queue holds is taken when the queue is
+// empty, since it would never fit otherwise.
+func (q *queue) push(h head, to [][]string) bool {
+	it := &item{head: h}
 	n := 0
-	items := make([]*item, 0, len(messages))
-	for _, m := range messages {
-		if len(m.to) == 0 {
-			continue
+	for _, part := range to {
+		if len(part) > 0 {
+			it.to = append(it.to, part)
+			n += len(part)
 		}
-		it := &item{head: m.head, to: m.to}
-		it.head.body = bytes.Clone(m.head.body)
-		items = append(items, it)
-		n += len(m.to)
 	}
 	if n == 0 {
 		return true
 	}
-	room := items[0].head.room
+	it.head.body = bytes.Clone(h.body)
+	room := h.room
 	q.mu.Lock()
 	if q.depth > 0 && q.depth+n > q.size {
 		q.mu.Unlock()
@@ -104,7 +97,7 @@ func (q *queue) push(messages ...batch) bool {
 		q.started(room)
 		q.line(r)
 	}
-	r.items = append(r.items, items...)
+	r.items = append(r.items, it)
 	q.setDepth(q.depth + n)
 	q.mu.Unlock()
 	q.wake()
@@ -137,7 +130,7 @@ func (q *queue) take(dst []byte) (_ []byte, dropped int) {
 			q.last = nil
 		}
 		it := r.items[0]
-		n, bytes := fit(it.head.size(), it.to, queueBatch)
+		n, bytes := fit(it.head.size(), it.to[0], queueBatch)
 		if n == 0 {
 			dropped++
 			q.advance(r, 1)
@@ -148,7 +141,7 @@ func (q *queue) take(dst []byte) (_ []byte, dropped int) {
 		h.id = q.id
 		r.batch = n
 		q.out[q.id] = r
-		return appendMessage(dst, &h, it.to[:n], bytes), dropped
+		return appendMessage(dst, &h, it.to[0][:n], bytes), dropped
 	}
 	return dst, dropped
 }
@@ -160,6 +153,7 @@ func (q *queue) sent(id uint64) bool {
 	r := q.out[id]
 	if r != nil {
 		delete(q.out, id)
+		r.items[0].since = time.Time{}
 		q.advance(r, r.batch)
 	}
 	q.mu.Unlock()
@@ -200,7 +194,9 @@ func (q *queue) unsent(id uint64, first int, now time.Time) (retried, dropped in
 func (q *queue) advance(r *roomQueue, n int) {
 	r.batch = 0
 	it := r.items[0]
-	it.to = it.to[n:]
+	if it.to[0] = it.to[0][n:]; len(it.to[0]) == 0 {
+		it.to = it.to[1:]
+	}
 	if len(it.to) == 0 {
 		r.items[0] = nil
 		r.items = r.items[1:]

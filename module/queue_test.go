@@ -2,6 +2,7 @@ package module
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,8 +36,8 @@ func uris(prefix string, n int) []string {
 	return out
 }
 
-func text(room, body string, to []string) batch {
-	return batch{head: head{room: room, from: "sip:" + room, body: []byte(body)}, to: to}
+func text(room, body string, to ...[]string) (head, [][]string) {
+	return head{room: room, from: "sip:" + room, body: []byte(body)}, to
 }
 
 // next takes a batch; nil: there is none.
@@ -54,7 +55,7 @@ func (q *queueTest) next() *sent {
 
 func TestQueueTakesRoomsInTurn(t *testing.T) {
 	q := testQueue(t, 10000)
-	big := uris("b", 200)
+	big := uris("b", 3*queueBatch+1)
 	require.True(t, q.push(text("big@h", "1", big)))
 	require.True(t, q.push(text("small@h", "2", uris("s", 2))))
 	require.True(t, q.push(text("small@h", "3", uris("s", 2))))
@@ -75,9 +76,25 @@ func TestQueueTakesRoomsInTurn(t *testing.T) {
 	assert.False(t, q.busy("big@h"))
 }
 
+func TestQueueTakesThePartsInOrder(t *testing.T) {
+	q := testQueue(t, 1000)
+	parts := [][]string{uris("a", 3), nil, uris("b", queueBatch+1), uris("c", 1)}
+	require.True(t, q.push(text("a@h", "1", parts...)))
+	assert.Equal(t, queueBatch+5, q.gauge)
+	var got []string
+	for m := q.next(); m != nil; m = q.next() {
+		got = append(got, m.to...)
+		require.True(t, q.sent(m.id))
+	}
+	assert.Equal(t, slices.Concat(parts...), got)
+	assert.Len(t, parts[0], 3, "the parts are others' too")
+	assert.False(t, q.busy("a@h"))
+}
+
 func TestQueueHasOneBatchOfARoomOut(t *testing.T) {
 	q := testQueue(t, 1000)
-	q.push(text("a@h", "1", uris("u", 100)), text("a@h", "2", uris("u", 1)))
+	q.push(text("a@h", "1", uris("u", 100)))
+	q.push(text("a@h", "2", uris("u", 1)))
 	m := q.next()
 	require.NotNil(t, m)
 	assert.Nil(t, q.next(), "order would be lost")
@@ -89,7 +106,7 @@ func TestQueueHasOneBatchOfARoomOut(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	q := testQueue(t, 100)
 	require.True(t, q.push(text("a@h", "1", uris("u", 60))))
-	assert.False(t, q.push(text("b@h", "2", uris("u", 30)), text("b@h", "2", uris("v", 30))))
+	assert.False(t, q.push(text("b@h", "2", uris("u", 30), uris("v", 30))))
 	assert.False(t, q.busy("b@h"), "all or nothing")
 	assert.True(t, q.push(text("b@h", "3", uris("u", 40))))
 	assert.Equal(t, 100, q.gauge)
@@ -108,7 +125,8 @@ func TestQueueTakesATextThatIsLargerThanItself(t *testing.T) {
 func TestQueueSendsTheRestFirst(t *testing.T) {
 	q := testQueue(t, 1000)
 	now := time.Now()
-	q.push(text("a@h", "1", uris("u", 10)), text("a@h", "2", uris("u", 1)))
+	q.push(text("a@h", "1", uris("u", 10)))
+	q.push(text("a@h", "2", uris("u", 1)))
 	m := q.next()
 	retried, dropped, ok := q.unsent(m.id, 4, now)
 	assert.True(t, ok)
@@ -146,9 +164,22 @@ func TestQueueGivesARecipientUpInTheEnd(t *testing.T) {
 	assert.Equal(t, 2, q.gauge)
 }
 
+func TestQueueForgetsAShortageThatIsOver(t *testing.T) {
+	q := testQueue(t, 1000)
+	now := time.Now()
+	q.push(text("a@h", "1", uris("u", 2*queueBatch)))
+	_, _, ok := q.unsent(q.next().id, 0, now)
+	require.True(t, ok)
+	q.sent(q.next().id)
+	_, dropped, ok := q.unsent(q.next().id, 0, now.Add(2*giveUp))
+	assert.True(t, ok)
+	assert.Zero(t, dropped, "this one has not been waiting")
+}
+
 func TestQueueDropsWhatNoRecordHolds(t *testing.T) {
 	q := testQueue(t, 1000)
-	q.push(text("a@h", strings.Repeat("x", RecordMax), uris("u", 3)), text("a@h", "2", uris("u", 1)))
+	q.push(text("a@h", strings.Repeat("x", RecordMax), uris("u", 1), uris("v", 2)))
+	q.push(text("a@h", "2", uris("u", 1)))
 	record, dropped := q.take(nil)
 	assert.Equal(t, 3, dropped)
 	h, _, ok := parseMessage(record)
@@ -161,7 +192,7 @@ func TestQueueDropsWhatNoRecordHolds(t *testing.T) {
 func TestQueueKeepsItsOwnBody(t *testing.T) {
 	q := testQueue(t, 1000)
 	body := []byte("before")
-	q.push(batch{head: head{room: "a@h", body: body}, to: uris("u", 1)})
+	q.push(head{room: "a@h", body: body}, [][]string{uris("u", 1)})
 	copy(body, "after!")
 	assert.Equal(t, "before", string(q.next().body))
 }

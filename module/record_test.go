@@ -48,7 +48,7 @@ func TestMessageRecord(t *testing.T) {
 
 func TestMessageIsSplitOverRecords(t *testing.T) {
 	to := uris("user", 20000)
-	m := &engine.Message{Room: "r@h", From: "sip:r@h", To: to, ContentType: "text/plain", Body: []byte(strings.Repeat("x", 65000))}
+	m := &engine.Message{Room: "r@h", From: "sip:r@h", To: [][]string{to}, ContentType: "text/plain", Body: []byte(strings.Repeat("x", 65000))}
 	r := newReply(t)
 	assert.Zero(t, message(r, m))
 	assert.True(t, r.More())
@@ -73,10 +73,10 @@ func TestMessageIsSplitOverRecords(t *testing.T) {
 
 func TestMessageThatNoRecordHolds(t *testing.T) {
 	r := newReply(t)
-	assert.Equal(t, 2, message(r, &engine.Message{To: uris("u", 2), Body: make([]byte, RecordMax)}))
+	assert.Equal(t, 2, message(r, &engine.Message{To: [][]string{uris("u", 2)}, Body: make([]byte, RecordMax)}))
 	assert.Zero(t, r.Len())
 	long := "sip:" + strings.Repeat("u", RecordMax)
-	assert.Equal(t, 1, message(r, &engine.Message{To: []string{"sip:a@h", long, "sip:b@h"}}))
+	assert.Equal(t, 1, message(r, &engine.Message{To: [][]string{{"sip:a@h", long, "sip:b@h"}}}))
 	assert.Equal(t, 2, recipients(r.Bytes()))
 }
 

@@ -144,17 +144,18 @@ func note(s sink, level engine.Level, text string) {
 func message(s sink, m *engine.Message) (impossible int) {
 	h := headOf(m)
 	size := h.size()
-	to := m.To
-	for len(to) > 0 {
-		n, bytes := fit(size, to, len(to))
-		if n == 0 {
-			impossible++
-			to = to[1:]
-			continue
+	for _, to := range m.To {
+		for len(to) > 0 {
+			n, bytes := fit(size, to, len(to))
+			if n == 0 {
+				impossible++
+				to = to[1:]
+				continue
+			}
+			dst := s.room(size + bytes)
+			*dst = appendMessage(*dst, &h, to[:n], bytes)
+			to = to[n:]
 		}
-		dst := s.room(size + bytes)
-		*dst = appendMessage(*dst, &h, to[:n], bytes)
-		to = to[n:]
 	}
 	return impossible
 }

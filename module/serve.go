@@ -213,15 +213,15 @@ func (h *Host) handle(ctx context.Context, r *engine.Request, command bool, out 
 		h.gauges()
 		return o.Code
 	}
-	// All MESSAGEs of a text carry it to one part of the room's members each.
-	if h.dispatch(o.Messages, out) {
+	// A text is one MESSAGE to all, or none.
+	if len(o.Messages) == 0 || h.dispatch(&o.Messages[0], out) {
 		return o.Code
 	}
 	note(out, engine.LevelWarning, fmt.Sprintf("room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
 		clip(r.RequestURI), clip(r.From), h.queue.waiting()))
 	message(out, &engine.Message{
 		From:        r.RequestURI,
-		To:          []string{r.From},
+		To:          [][]string{{r.From}},
 		ContentType: "text/plain",
 		Body:        []byte("*** The server is busy, your message was not delivered"),
 		InReplyTo:   o.Messages[0].InReplyTo,
@@ -233,39 +233,26 @@ func (h *Host) handle(ctx context.Context, r *engine.Request, command bool, out 
 // does not fit into the queue is dropped.
 func (h *Host) sendAll(messages []engine.Message, out sink) {
 	for i := range messages {
-		if h.dispatch(messages[i:i+1], out) {
+		m := &messages[i]
+		if h.dispatch(m, out) {
 			continue
 		}
-		n := len(messages[i].To)
+		n := m.Recipients()
 		h.counters.add(CounterDropped, n)
-		note(out, engine.LevelWarning, fmt.Sprintf("room %s: a notice to %d members dropped: the queue is full", messages[i].Room, n))
+		note(out, engine.LevelWarning, fmt.Sprintf("room %s: a notice to %d members dropped: the queue is full", m.Room, n))
 	}
 }
 
-// dispatch gives MESSAGEs of one room to the queue if they have many
-// recipients or have to wait for what is in the queue already, otherwise to
-// out. It reports false if the queue is full: then none of them is taken.
-func (h *Host) dispatch(messages []engine.Message, out sink) bool {
-	if len(messages) == 0 {
-		return true
+// dispatch gives m to the queue if it has many recipients or has to wait for
+// what is in the room's queue already, otherwise to out. It reports false if
+// the queue is full: then nobody gets it.
+func (h *Host) dispatch(m *engine.Message, out sink) bool {
+	if m.Room != "" && (m.Recipients() > h.settings.FanoutInline || h.queue.busy(m.Room)) {
+		return h.queue.push(headOf(m), m.To)
 	}
-	room := messages[0].Room
-	total := 0
-	for i := range messages {
-		total += len(messages[i].To)
-	}
-	if room != "" && (total > h.settings.FanoutInline || h.queue.busy(room)) {
-		batches := make([]batch, len(messages))
-		for i := range messages {
-			batches[i] = batch{head: headOf(&messages[i]), to: messages[i].To}
-		}
-		return h.queue.push(batches...)
-	}
-	for i := range messages {
-		if n := message(out, &messages[i]); n > 0 {
-			h.counters.add(CounterDropped, n)
-			note(out, engine.LevelError, fmt.Sprintf("room %s: %d MESSAGEs dropped: too long to be sent", room, n))
-		}
+	if n := message(out, m); n > 0 {
+		h.counters.add(CounterDropped, n)
+		note(out, engine.LevelError, fmt.Sprintf("room %s: %d MESSAGEs dropped: too long to be sent", m.Room, n))
 	}
 	return true
 }
@@ -273,7 +260,7 @@ func (h *Host) dispatch(messages []engine.Message, out sink) bool {
 // again queues a MESSAGE that a worker's tm had no memory for.
 func (h *Host) again(m *head, to []string, out sink) (code int) {
 	m.id = 0
-	if h.queue.push(batch{head: *m, to: to}) {
+	if h.queue.push(*m, [][]string{to}) {
 		return engine.CodeOK
 	}
 	h.counters.add(CounterDropped, len(to))

@@ -63,7 +63,7 @@ func answerNext(c *conn, code int, m *engine.Message) error {
 
 func TestWorkerDropsLateAnswers(t *testing.T) {
 	w, c := lonely(t, 50*time.Millisecond)
-	m := &engine.Message{From: room, To: uris("u", 3), ContentType: "text/plain", Body: []byte("late")}
+	m := &engine.Message{From: room, To: [][]string{uris("u", 3)}, ContentType: "text/plain", Body: []byte("late")}
 	r := w.handle(user(0), room, "#join")
 	assert.Equal(t, StatusTimeout, r.status)
 	require.NoError(t, answerNext(c, 1, m)) // too late
