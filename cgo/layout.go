@@ -33,6 +33,7 @@ var _ = [...][0]struct{}{
 	[C.IMC_C_DROPPED - module.CounterDropped]struct{}{},
 	[C.IMC_C_SEND_FAILED - module.CounterSendFailed]struct{}{},
 	[C.IMC_C_UNDELIVERED - module.CounterUndelivered]struct{}{},
+	[C.IMC_C_COMPLETED - module.CounterCompleted]struct{}{},
 	[C.IMC_COUNTERS - module.CounterRow]struct{}{},
 
 	[C.IMC_REC_MESSAGE - module.RecordMessage]struct{}{},

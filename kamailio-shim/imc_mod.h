@@ -111,6 +111,22 @@ void imc_log_record(const imc_record_t *rec);
  * none. A reply that is not walked yet is overwritten. */
 imc_reply_t *imc_reply_buf(void);
 
+/* imc_pace.c */
+
+/* How many MESSAGEs of the queue go out between two looks at shared memory. */
+#define IMC_SHM_CHECK 8
+
+/* Reports whether so many MESSAGEs could take shared memory under its
+ * reserve. */
+int imc_shm_is_short(void);
+
+/* Waits, for 5 ms at most, until few MESSAGEs are unanswered. The answers to a
+ * big fan-out, sent as fast as tm goes, would fill the workers' socket, and
+ * everyone else's requests would stand behind them or be lost. What is still
+ * unanswered then is taken for members that are slow or never answer, and not
+ * waited for again. */
+void imc_wait_for_answers(void);
+
 /* imc_rpc.c */
 int imc_rpc_init(void);
 

@@ -291,6 +291,7 @@ static void imc_engine_main(void)
 		}
 		if(imc_run_reply(engine, reply).no_memory)
 			usleep(IMC_SHM_WAIT_US);
+		imc_wait_for_answers();
 	}
 	imc_drain(engine, reply);
 	_exit(0);

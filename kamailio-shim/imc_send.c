@@ -25,11 +25,6 @@
  * that would be longer, as the stock module does. */
 #define IMC_HDRS_MAX 8192
 
-/* How many MESSAGEs of the queue go out between two looks at shared memory, and
- * more than what they take of it. */
-#define IMC_SHM_CHECK 8
-#define IMC_SHM_STEP (IMC_SHM_CHECK * 16 * 1024)
-
 /* How deep replies nest: the reply to a request, the answer to an event of
  * it, the answer to an event of that, and one more for tm's callbacks. */
 #define IMC_DEPTH_MAX 4
@@ -143,6 +138,7 @@ static void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
 	(void)t;
 	(void)type;
 	*ps->param = NULL;
+	imc_counter_add(IMC_C_COMPLETED, 1);
 	if(inv == NULL)
 		return;
 	if(ps->code >= 300) {
@@ -161,6 +157,7 @@ static void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 {
 	(void)t;
 	(void)type;
+	imc_counter_add(IMC_C_COMPLETED, 1);
 	if(ps->code >= 300)
 		imc_counter_add(IMC_C_UNDELIVERED, 1);
 }
@@ -209,17 +206,6 @@ typedef struct imc_sent
 	int exhausted;	/* ... since tm had none, not only for the reserve */
 	int refused;	/* tm refused at least one for another reason */
 } imc_sent_t;
-
-/* Reports whether the MESSAGEs up to the next look could take shared memory
- * under its reserve. */
-static int imc_shm_is_short(void)
-{
-	/* the allocators' figure underflows when memory is exhausted */
-	long left = (long)shm_available();
-	long reserve = (long)(shm_mem_size / 100 * imc_params.shm_reserve);
-
-	return left < reserve + IMC_SHM_STEP;
-}
 
 /* Sends a MESSAGE record to its recipients, in order, until tm has no memory
  * or, with paced set, until shared memory is under its reserve. */

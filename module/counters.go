@@ -15,6 +15,7 @@ const (
 	CounterDropped
 	CounterSendFailed
 	CounterUndelivered
+	CounterCompleted
 
 	CounterRow = 16 // numbers in a row
 )

@@ -12,7 +12,7 @@ const (
 	// queueBatch is how many recipients of one text the main thread gets at a
 	// time, so that rooms take turns: a room of two waits for at most this
 	// many sends per room with a queue.
-	queueBatch = 64
+	queueBatch = 32
 
 	// giveUp is how long a recipient stays first in its room's queue although
 	// tm has no memory. Transactions that nobody answers hold their memory
