@@ -179,11 +179,13 @@ func (t *traffic) texts(ctx context.Context, k *room, length time.Duration) erro
 	return nil
 }
 
-// guest joins and leaves the rooms of a kind, one after the other.
+// guest joins and leaves the rooms of a kind, one after the other. Like a user
+// agent it waits for what comes of a command before it sends the next one: two
+// that are under way at once may be handled in either order.
 func (t *traffic) guest(ctx context.Context, k *room, g int, length time.Duration) error {
 	every := time.Duration(float64(time.Second) * float64(k.guests) / (k.commandsEvery * float64(t.rate)))
 	res, err := t.gen.Run(ctx, load.Plan{
-		Server: t.server, Requests: max(1, int(length/every)), Every: every, Patience: 40 * time.Second,
+		Server: t.server, Requests: max(1, int(length/every)), Every: every, Window: 1, Patience: 40 * time.Second,
 		Request: func(i int) load.Request {
 			number := k.first + i/2%k.count
 			r := load.Request{Room: number, From: number*k.size() + k.static() + g, Host: t.host, Size: k.size(),

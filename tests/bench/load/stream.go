@@ -21,7 +21,8 @@ type Request struct {
 	Due int
 }
 
-// Plan says what a stream sends. Either Window or Every is set.
+// Plan says what a stream sends. Window or Every is set, or both: then one
+// request in a time, and later if too many are unfinished.
 type Plan struct {
 	Server   netip.AddrPort
 	Requests int           // how many at most
@@ -137,6 +138,7 @@ func (s *stream) tick(ctx context.Context, g *Generator) {
 		if wait := next - g.now(); wait > 0 {
 			time.Sleep(wait)
 		}
+		s.mayOpen(ctx, g)
 		if !s.send(g) {
 			return
 		}
@@ -145,6 +147,22 @@ func (s *stream) tick(ctx context.Context, g *Generator) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.end()
+}
+
+// mayOpen waits, with the plan's patience, until fewer requests are unfinished
+// than its window has room for.
+func (s *stream) mayOpen(ctx context.Context, g *Generator) {
+	if s.plan.Window == 0 {
+		return
+	}
+	for patience := g.now() + s.plan.Patience; ctx.Err() == nil && g.now() < patience; time.Sleep(time.Millisecond) {
+		g.mu.Lock()
+		open := s.open
+		g.mu.Unlock()
+		if open < s.plan.Window {
+			return
+		}
+	}
 }
 
 // wait returns when all is finished, or nothing has happened for as long as
