@@ -26,7 +26,7 @@ func growth(ctx context.Context, b *bench) error {
 func (b *bench) growthAt(ctx context.Context, w Workload, kinds []rig.Kind) error {
 	r := rig.New()
 	defer r.Close()
-	var servers []*rig.Server
+	var servers []*entrant
 	for _, kind := range kinds {
 		url, err := b.db.Fill(w.Rooms, w.Size)
 		if err != nil {
@@ -38,13 +38,13 @@ func (b *bench) growthAt(ctx context.Context, w Workload, kinds []rig.Kind) erro
 			return err
 		}
 		b.progress("%s started with %v in %v", kind, w, time.Since(begin).Round(10*time.Millisecond))
-		servers = append(servers, s)
+		servers = append(servers, &entrant{Server: s})
 	}
 	// each worker sees every room, as far as that ends in reasonable time
 	for _, s := range servers {
-		p := b.headlinePlan(w, 0)
+		p := b.headlinePlan(s, w)
 		p.Requests, p.For = min(4*w.Rooms, 200000), 10*time.Second
-		if _, err := b.play(ctx, s, p); err != nil {
+		if _, err := b.play(ctx, s.Server, p); err != nil {
 			return err
 		}
 	}
@@ -53,10 +53,11 @@ func (b *bench) growthAt(ctx context.Context, w Workload, kinds []rig.Kind) erro
 		for _, s := range servers {
 			sleep(ctx, settle/time.Duration(len(servers)))
 			before := s.CPU()
-			res, err := b.play(ctx, s, b.headlinePlan(w, round))
+			res, err := b.play(ctx, s.Server, b.headlinePlan(s, w))
 			if err != nil {
 				return err
 			}
+			s.next += len(res.Items)
 			// what tm's timers do later is the same for both and left out
 			used := s.CPU().Sub(before).Total()
 			t := res.Totals()

@@ -16,6 +16,7 @@ const (
 	runDeliveries = 30000
 	headlineShmMB = 512
 	warmUps       = 2
+	warmUpTime    = time.Minute // at most
 	manyRooms     = 5000
 )
 
@@ -23,6 +24,7 @@ const (
 type entrant struct {
 	*rig.Server
 	allocator string
+	next      int     // number of the next text: a run goes on where the last one ended
 	idle      float64 // processor time at rest, per second of time
 	before    rig.CPU
 	began     time.Time
@@ -47,12 +49,13 @@ func (b *bench) headlineOf(ctx context.Context, w Workload) error {
 	if err != nil {
 		return err
 	}
-	// runs that do not count: each process touches its memory for the first
-	// time; then rest, and the price of rest
+	// runs that do not count: each room is talked in, each process touches its
+	// memory for the first time; then rest, and the price of rest
 	for range warmUps {
 		for _, e := range fleet {
-			p := b.headlinePlan(w, 0)
-			p.For = 4 * b.length
+			p := b.headlinePlan(e, w)
+			p.Requests = max(p.Requests, w.Rooms)
+			p.For = warmUpTime
 			if _, err := b.play(ctx, e.Server, p); err != nil {
 				return err
 			}
@@ -122,12 +125,13 @@ func (b *bench) fleet(ctx context.Context, r *rig.Rig, w Workload) ([]*entrant, 
 	return fleet, nil
 }
 
-func (b *bench) headlinePlan(w Workload, round int) load.Plan {
+func (b *bench) headlinePlan(e *entrant, w Workload) load.Plan {
+	first := e.next
 	return load.Plan{
 		Requests: runDeliveries / (w.Size - 1),
 		For:      b.length,
 		Window:   b.window,
-		Request:  func(i int) load.Request { return text(i+round*100003, w.Rooms, w.Size) },
+		Request:  func(i int) load.Request { return text(first+i, w.Rooms, w.Size) },
 	}
 }
 
@@ -136,10 +140,11 @@ func (b *bench) turn(ctx context.Context, e *entrant, w Workload, round int) err
 	b.finish(ctx, e)
 	e.began, e.before = time.Now(), e.CPU()
 	own := load.CPU()
-	res, err := b.play(ctx, e.Server, b.headlinePlan(w, round+1))
+	res, err := b.play(ctx, e.Server, b.headlinePlan(e, w))
 	if err != nil {
 		return err
 	}
+	e.next += len(res.Items)
 	own = load.CPU() - own
 	e.ended = time.Now()
 	t := res.Totals()
