@@ -15,8 +15,9 @@ import (
 const (
 	runDeliveries = 30000
 	headlineShmMB = 512
-	warmUps       = 2
-	warmUpTime    = time.Minute // at most
+	warmUps       = 2               // at least
+	warmUpVisits  = 8               // to each room: each worker shall know nearly all
+	warmUpTime    = 5 * time.Second // at most, of one run
 	manyRooms     = 5000
 )
 
@@ -49,18 +50,9 @@ func (b *bench) headlineOf(ctx context.Context, w Workload) error {
 	if err != nil {
 		return err
 	}
-	// runs that do not count: each room is talked in, each process touches its
-	// memory for the first time; then rest, and the price of rest
-	for range warmUps {
-		for _, e := range fleet {
-			p := b.headlinePlan(e, w)
-			p.Requests = max(p.Requests, w.Rooms)
-			p.For = warmUpTime
-			if _, err := b.play(ctx, e.Server, p); err != nil {
-				return err
-			}
-		}
-		sleep(ctx, settle)
+	// runs that do not count, then rest, and the price of rest
+	if err := b.warmUp(ctx, fleet, w); err != nil {
+		return err
 	}
 	for _, e := range fleet {
 		e.began, e.before = time.Now(), e.CPU()
@@ -89,6 +81,23 @@ func (b *bench) headlineOf(ctx context.Context, w Workload) error {
 		}
 		b.results.Footprints = append(b.results.Footprints,
 			Footprint{Workload: w, Kind: e.Spec.Kind, Allocator: e.allocator, Memory: m})
+	}
+	return nil
+}
+
+// warmUp lets each process touch its memory for the first time, and each
+// worker know the rooms.
+func (b *bench) warmUp(ctx context.Context, fleet []*entrant, w Workload) error {
+	requests := max(runDeliveries/(w.Size-1), w.Rooms)
+	for range max(warmUps, warmUpVisits*w.Rooms/requests) {
+		for _, e := range fleet {
+			p := b.headlinePlan(e, w)
+			p.Requests, p.For = requests, warmUpTime
+			if _, err := b.play(ctx, e.Server, p); err != nil {
+				return err
+			}
+		}
+		sleep(ctx, settle)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func main() {
 	works := flag.String("work", "10x2,10x10,10x100,1000x2,100000x2", "headline: rooms x size")
 	flag.IntVar(&o.workers, "workers", 2, "Kamailio's UDP workers")
 	flag.IntVar(&o.window, "window", 4, "texts under way at any time")
-	flag.IntVar(&o.byCommand, "by-command", manyRooms,
+	flag.IntVar(&o.byCommand, "by-command", 100000,
 		"headline: up to so many rooms are made by #create and #join, more are read from a database")
 	flag.IntVar(&o.maxRooms, "max-rooms", 1000000, "growth: the most rooms")
 	flag.IntVar(&o.stockRooms, "max-stock-rooms", 100000, "growth: the most rooms of the stock module")
