@@ -65,8 +65,7 @@ func newHost(s *Settings) (*Host, error) {
 	h.notes = &notes{wake: h.awake}
 	h.queue = newQueue(s.QueueSize,
 		func(room string) { h.versions.bump(room) },
-		func(depth int) { h.counters.set(CounterQueued, depth) },
-		h.awake)
+		func(depth int) { h.counters.set(CounterQueued, depth) })
 	for _, fd := range s.HostFDs {
 		c, err := newConn(fd)
 		if err != nil {

@@ -29,7 +29,6 @@ type queue struct {
 	size    int               // recipients held at most
 	started func(room string) // a room gets a queue; called with mu held
 	gauge   func(depth int)   // the depth changed; called with mu held
-	wake    func()            // there may be something to take; called without mu
 
 	mu    sync.Mutex // held for short times only, no other lock is taken under it
 	rooms map[string]*roomQueue
@@ -56,12 +55,11 @@ type item struct {
 	since time.Time  // when tm had no memory for the first of them for the first time
 }
 
-func newQueue(size int, started func(string), gauge func(int), wake func()) *queue {
+func newQueue(size int, started func(string), gauge func(int)) *queue {
 	return &queue{
 		size:    size,
 		started: started,
 		gauge:   gauge,
-		wake:    wake,
 		rooms:   make(map[string]*roomQueue),
 		out:     make(map[uint64]*roomQueue),
 	}
@@ -100,7 +98,6 @@ func (q *queue) push(h head, to [][]string) bool {
 	r.items = append(r.items, it)
 	q.setDepth(q.depth + n)
 	q.mu.Unlock()
-	q.wake()
 	return true
 }
 
@@ -109,6 +106,13 @@ func (q *queue) busy(room engine.Key) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.rooms[string(room)] != nil
+}
+
+// ready reports whether there is something to take.
+func (q *queue) ready() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first != nil
 }
 
 // waiting returns the number of MESSAGEs in the queue and in batches.
@@ -157,7 +161,6 @@ func (q *queue) sent(id uint64) bool {
 		q.advance(r, r.batch)
 	}
 	q.mu.Unlock()
-	q.wake()
 	return r != nil
 }
 
@@ -185,7 +188,6 @@ func (q *queue) unsent(id uint64, first int, now time.Time) (retried, dropped in
 	}
 	q.advance(r, first)
 	q.mu.Unlock()
-	q.wake()
 	return retried, dropped, true
 }
 

@@ -24,7 +24,7 @@ func testQueue(t *testing.T, size int) *queueTest {
 	q := &queueTest{t: t}
 	q.queue = newQueue(size,
 		func(room string) { q.started = append(q.started, room) },
-		func(n int) { q.gauge = n }, func() {})
+		func(n int) { q.gauge = n })
 	return q
 }
 

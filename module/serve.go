@@ -80,6 +80,13 @@ func (h *Host) serve(c *conn) {
 
 // serveFrame handles one frame and answers it, whatever happens.
 func (h *Host) serveFrame(kind byte, payload []byte, a *answer) {
+	// The main thread begins to send when the answer has been written: before,
+	// it would take the processor from the worker that waits.
+	defer func() {
+		if h.queue.ready() {
+			h.awake()
+		}
+	}()
 	defer func() {
 		if v := recover(); v != nil {
 			a.status = StatusPanic
