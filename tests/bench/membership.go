@@ -21,6 +21,9 @@ const (
 const (
 	joinPairs   = 20 // each of them costs two broadcasts
 	invitePairs = 1000
+	// joinEvery leaves time to a broadcast and its answers, in which the next
+	// command would have to wait in the workers' socket.
+	joinEvery = 250 * time.Millisecond
 )
 
 // membership measures what it costs to change the members of a big room, and
@@ -49,7 +52,7 @@ func membership(ctx context.Context, b *bench) error {
 	for round := range b.repeats {
 		for _, e := range servers {
 			b.progress("%s, members of a room of %d: round %d of %d", e.s.Spec.Kind, e.size, round+1, b.repeats)
-			err := b.commands(ctx, e.s, "join and leave", round, e.size, 2*joinPairs, func(i int) load.Request {
+			err := b.commands(ctx, e.s, "join and leave", round, e.size, 2*joinPairs, joinEvery, func(i int) load.Request {
 				q := load.Request{From: outsider, Size: e.size, Body: "#join", Due: e.size}
 				if i%2 == 1 {
 					q.Body = "#leave"
@@ -59,7 +62,7 @@ func membership(ctx context.Context, b *bench) error {
 			if err != nil {
 				return err
 			}
-			err = b.commands(ctx, e.s, "invite and reject", round, e.size, 2*invitePairs, func(i int) load.Request {
+			err = b.commands(ctx, e.s, "invite and reject", round, e.size, 2*invitePairs, 0, func(i int) load.Request {
 				if i%2 == 1 {
 					return load.Request{From: invitee, Size: e.size, Body: "#reject"}
 				}
@@ -73,9 +76,11 @@ func membership(ctx context.Context, b *bench) error {
 	return nil
 }
 
-func (b *bench) commands(ctx context.Context, s *rig.Server, what string, round, size, n int, request func(int) load.Request) error {
+func (b *bench) commands(ctx context.Context, s *rig.Server, what string, round, size, n int,
+	every time.Duration, request func(int) load.Request,
+) error {
 	before := s.CPU()
-	res, err := b.play(ctx, s, load.Plan{Requests: n, Window: 1, For: 20 * time.Second, Request: request})
+	res, err := b.play(ctx, s, load.Plan{Requests: n, Window: 1, Every: every, For: 20 * time.Second, Request: request})
 	if err != nil {
 		return err
 	}
