@@ -9,6 +9,7 @@ import (
 // Bounds of a worker's cache of snapshots.
 const (
 	cacheBytes = 11 << 20 // the ring: 114,000 rooms of 2 with URIs of 23 bytes
+	cacheStart = 64 << 10 // what is used of it at first
 	cacheRooms = 3 << 16  // three quarters of the slots of an index of 1 MB
 )
 
@@ -22,7 +23,13 @@ type cache struct {
 	// process lives, and costs memory page by page as it is first written to.
 	// It is not in Go's heap: the collector need not run for it, and sets no
 	// share of garbage beside it.
+	//
+	// Only ring[:size] is used. It grows when a lap is full of snapshots; when
+	// most of it is dropped ones, a new lap begins. So rooms that change all
+	// the time do not use it up.
 	ring      []byte
+	size      int
+	live      int // bytes of the snapshots in the index
 	head      int // those of this lap are in ring[:head]
 	tail, end int // those left of the last lap are in ring[tail:end], behind head
 
@@ -66,6 +73,7 @@ func (c *cache) put(key []byte, s snapshot) {
 	}
 	c.slots[c.slot(key)] = uint32(at + 1)
 	c.rooms++
+	c.live += len(s)
 }
 
 // mapRing maps the ring if it is not yet, and reports whether there is one:
@@ -78,6 +86,7 @@ func (c *cache) mapRing() bool {
 			return false
 		}
 		c.ring = ring
+		c.size = min(cacheStart, c.maxBytes)
 	}
 	return true
 }
@@ -101,7 +110,10 @@ func (c *cache) at(at int) snapshot {
 // reserve returns where in the ring n bytes are free, those of the oldest
 // rooms if need be. It is not more than maxBytes.
 func (c *cache) reserve(n int) int {
-	if c.head+n > len(c.ring) {
+	for c.head+n > c.size && c.size < len(c.ring) && (n > c.size || 2*c.live > c.size) {
+		c.size = min(2*c.size, len(c.ring))
+	}
+	if c.head+n > c.size {
 		for c.tail < c.end {
 			c.dropOldest()
 		}
@@ -163,6 +175,7 @@ func (c *cache) home(s snapshot) int { return c.first(s.uri()[len(scheme):]) }
 // any more behind an empty one.
 func (c *cache) vacate(i int) {
 	c.rooms--
+	c.live -= len(c.at(int(c.slots[i]) - 1))
 	mask := len(c.slots) - 1
 	for j := c.next(i); c.slots[j] != 0; j = c.next(j) {
 		if home := c.home(c.at(int(c.slots[j]) - 1)); (j-home)&mask >= (j-i)&mask {

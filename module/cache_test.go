@@ -54,6 +54,9 @@ func TestCacheAgainstModel(t *testing.T) {
 	for seed := range uint64(30) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		size, most := 500+random.IntN(20000), 5+random.IntN(300)
+		if seed%3 == 0 {
+			size, most = 10*size, 10*most
+		}
 		c := newCache(size, most)
 		type known struct {
 			s   snapshot
@@ -98,7 +101,9 @@ func TestCacheAgainstModel(t *testing.T) {
 			}
 			require.Equal(t, held, c.rooms)
 			require.LessOrEqual(t, held, most)
-			require.LessOrEqual(t, total, size)
+			require.Equal(t, total, c.live)
+			require.LessOrEqual(t, total, c.size)
+			require.LessOrEqual(t, c.size, size)
 			require.Less(t, lost, kept, "the oldest go first")
 			require.LessOrEqual(t, 4*c.rooms, 3*len(c.slots))
 			occupied := 0
@@ -110,6 +115,24 @@ func TestCacheAgainstModel(t *testing.T) {
 			require.Equal(t, c.rooms, occupied)
 		}
 	}
+}
+
+// TestCacheOfRoomsThatChange: a few rooms of which there is a new snapshot all
+// the time do not use the whole ring up, and hardly any is lost by that.
+func TestCacheOfRoomsThatChange(t *testing.T) {
+	const rooms, rounds = 20, 1000
+	c := newCache(cacheBytes, cacheRooms)
+	lost := 0
+	for i := range rounds * rooms {
+		user := fmt.Sprintf("r%d", i%rooms)
+		if c.get([]byte(user+"@h")) == nil {
+			lost++
+		}
+		put(t, c, user, 10)
+	}
+	assert.Equal(t, rooms, c.rooms)
+	assert.Equal(t, cacheStart, c.size)
+	assert.Less(t, lost, rounds)
 }
 
 // TestCacheHoldsManyRooms: 100,000 rooms of 2 fit, and cost what their names
