@@ -15,7 +15,7 @@ import (
 const (
 	runDeliveries = 30000
 	headlineShmMB = 512
-	warmUps       = 2               // at least
+	warmUps       = 4               // at least: each process maps the shared memory page by page
 	warmUpVisits  = 8               // to each room: each worker shall know nearly all
 	warmUpTime    = 5 * time.Second // at most, of one run
 	manyRooms     = 5000
