@@ -268,7 +268,7 @@ func growthText(points []Point, xName, yName string) string {
 			v, due, lost := ys(groups[n][x])
 			cell := ""
 			if len(v) > 0 {
-				cell = fmt.Sprintf("%.4g", spread(v).Median)
+				cell = fmt.Sprintf("%.3g", spread(v).Median)
 			}
 			if lost > 0 {
 				cell += fmt.Sprintf(" (lost %s of %s)", thousands(lost), thousands(due))
