@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/tests/kamailio"
-	"kamailio-imc/tests/sipua"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -52,25 +51,6 @@ func TestBigRoom(t *testing.T) {
 	}
 	assert.Len(t, next, members-1)
 	assert.Empty(t, c.LogLines(`ERROR:|CRITICAL:|BUG:`), "tm has had no shortage of memory")
-}
-
-// TestBigRoomThatNeverAnswers bounds how many MESSAGEs are unanswered: who does
-// not keep up is waited for a little.
-func TestBigRoomThatNeverAnswers(t *testing.T) {
-	t.Parallel()
-	const members = 2500
-	c := newChat(t, kamailio.Options{Workers: 2, NoTCP: true,
-		Params: map[string]any{"db_url": bigRoom(t, members), "db_mode": 1}})
-	ctx := bounded(t, 30*time.Second)
-	for i := range members {
-		c.farm.Answer(uri(fmt.Sprintf("user%d", i)), sipua.Silence)
-	}
-	first := c.farm.Count()
-	begin := time.Now()
-	c.must(ctx, "1", "user0", "big", "anybody there?")
-	_, err := c.farm.Await(ctx, first, members-1)
-	require.NoError(t, err)
-	assert.Greater(t, time.Since(begin), (members/64-1)*5*time.Millisecond, "5 ms for each 64 of them")
 }
 
 // bigRoom makes a database with the room "big" and gives its db_url.

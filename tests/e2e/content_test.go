@@ -80,12 +80,23 @@ func TestNamesRefused(t *testing.T) {
 	assert.Empty(t, c.LogLines(`ERROR: imc|CRITICAL:|BUG:`))
 }
 
-// TestLongTexts sends texts of up to 64 KB over TCP, which arrive byte by byte.
+// TestLongTexts sends texts of up to 64 KB over TCP, which arrive byte by byte,
+// from the workers and from the queue.
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
+	for _, inline := range []int{128, 0} {
+		t.Run(fmt.Sprintf("fanout_inline=%d", inline), func(t *testing.T) {
+			t.Parallel()
+			testLongTexts(t, inline)
+		})
+	}
+}
+
+func testLongTexts(t *testing.T, inline int) {
+	t.Helper()
 	bob := sipua.NewStream(t)
 	s := kamailio.Start(t, kamailio.Options{Case: "conversation", Params: map[string]any{
-		"outbound_proxy": "sip:" + bob.Addr() + ";transport=tcp",
+		"outbound_proxy": "sip:" + bob.Addr() + ";transport=tcp", "fanout_inline": inline,
 	}})
 	alice := sipua.NewStream(t)
 	ctx := bounded(t, 30*time.Second)

@@ -182,6 +182,9 @@ func TestParametersRefused(t *testing.T) {
 		"hash_size -1":           {"hash_size": -1},
 		"extra_hdrs of 1,100":    {"extra_hdrs": "X-Long: " + strings.Repeat("x", 1100) + "\r\n"},
 		"db_mode 3":              {"db_mode": 3},
+		"fanout_inline 1001":     {"fanout_inline": 1001},
+		"queue_size 0":           {"queue_size": 0},
+		"shm_reserve 91":         {"shm_reserve": 91},
 		"extra_hdrs with a body": {"extra_hdrs": "X-A: b\r\n\r\nbody"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/tests/kamailio"
+	"kamailio-imc/tests/sipua"
+)
+
+// silentRoom starts a server with a room of user0, user1, ..., none of whom
+// answers: what is sent to them holds shared memory for half a minute.
+func silentRoom(t *testing.T, members int, o kamailio.Options) *chat {
+	t.Helper()
+	o.Workers, o.NoTCP = 2, true
+	params := map[string]any{"db_url": bigRoom(t, members), "db_mode": 1}
+	maps.Copy(params, o.Params)
+	o.Params = params
+	c := newChat(t, o)
+	for i := range members {
+		c.farm.Answer(uri(fmt.Sprintf("user%d", i)), sipua.Silence)
+	}
+	return c
+}
+
+// statistic gives a statistic of the module.
+func (c *chat) statistic(name string) int {
+	c.t.Helper()
+	v, err := c.Statistic("imc:" + name)
+	require.NoError(c.t, err)
+	return int(v)
+}
+
+// TestBigRoomThatNeverAnswers bounds how many MESSAGEs are unanswered: who does
+// not keep up is waited for a little.
+func TestBigRoomThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	const members = 2500
+	c := silentRoom(t, members, kamailio.Options{})
+	ctx := bounded(t, 30*time.Second)
+	first := c.farm.Count()
+	begin := time.Now()
+	c.must(ctx, "1", "user0", "big", "anybody there?")
+	_, err := c.farm.Await(ctx, first, members-1)
+	require.NoError(t, err)
+	assert.Greater(t, time.Since(begin), (members/64-1)*5*time.Millisecond, "5 ms for each 64 of them")
+}
+
+// TestFullQueue has the queue refuse a text: its sender is told, by the code and
+// by a MESSAGE, and nobody gets it.
+func TestFullQueue(t *testing.T) {
+	t.Parallel()
+	const members = 2500
+	c := silentRoom(t, members, kamailio.Options{ShmMB: 16, Params: map[string]any{"queue_size": members}})
+	ctx := bounded(t, 30*time.Second)
+	c.farm.Answer(uri("user1"), 200)
+	first := c.farm.Count()
+	c.must(ctx, "1", "user0", "big", "taken")
+	c.must(ctx, "-200", "user1", "big", "not taken")
+	busy := "*** The server is busy, your message was not delivered"
+	require.Eventually(t, func() bool {
+		for _, m := range c.farm.Received(first) {
+			if string(m.Body) == busy {
+				return assert.Equal(t, uri("user1"), m.URI)
+			}
+		}
+		return false
+	}, 10*time.Second, 5*time.Millisecond)
+	for _, m := range c.farm.Received(first) {
+		assert.Contains(t, []string{"[user0]: taken", busy}, string(m.Body))
+	}
+	assert.NotEmpty(t, c.LogLines(`WARNING: .* imc .*text of `+uri("user1")+` refused`))
+	assert.Zero(t, c.statistic("dropped"), "a text that is refused is not lost")
+}
+
+// TestStopWithAQueue stops the server while most of a text waits for shared
+// memory: what is not sent is logged, to the last one, and the end is in time.
+func TestStopWithAQueue(t *testing.T) {
+	t.Parallel()
+	const members = 2500
+	c := silentRoom(t, members, kamailio.Options{ShmMB: 16})
+	ctx := bounded(t, 30*time.Second)
+	first := c.farm.Count()
+	c.must(ctx, "1", "user0", "big", "goodbye")
+	_, err := c.farm.Await(ctx, first, 100)
+	require.NoError(t, err)
+	assert.Less(t, c.Stop(), 3*time.Second)
+	lines := c.LogLines(`WARNING: .*imc .*stopped with \d+ MESSAGEs not sent`)
+	require.Len(t, lines, 1)
+	left, err := strconv.Atoi(regexp.MustCompile(`with (\d+) MESSAGEs`).FindStringSubmatch(lines[0])[1])
+	require.NoError(t, err)
+	assert.Equal(t, members-1, left+len(c.farm.Received(first)))
+}
+
+// TestNoMemoryIsRetried has workers send more than shared memory holds: what tm
+// refuses is sent later, each text once and those of a room in order.
+func TestNoMemoryIsRetried(t *testing.T) {
+	t.Parallel()
+	const members, texts = 100, 30
+	c := newChat(t, kamailio.Options{Workers: 2, ShmMB: 8, NoTCP: true,
+		Params:  map[string]any{"db_url": bigRoom(t, members), "db_mode": 1},
+		Defines: map[string]string{"FAST_TM": "", "STATELESS": ""}})
+	ctx := bounded(t, 60*time.Second)
+	first := c.farm.Count()
+	for i := range texts {
+		c.must(ctx, "1", "user0", "big", fmt.Sprintf("text %d", i))
+	}
+	_, err := c.farm.Await(ctx, first, texts*(members-1))
+	require.NoError(t, err)
+	next := map[string]int{}
+	for _, m := range c.farm.Received(first) {
+		assert.Equal(t, fmt.Sprintf("[user0]: text %d", next[m.URI]), string(m.Body), "to %s", m.URI)
+		next[m.URI]++
+	}
+	assert.Len(t, next, members-1)
+	assert.Positive(t, c.statistic("retried"), "memory was short")
+	assert.Zero(t, c.statistic("dropped"))
+	assert.Zero(t, c.statistic("send_failed"))
+}
+
+// TestSendFailed has tm refuse a MESSAGE for another reason than memory: that is
+// counted, and logged with the recipient, whoever sends it.
+func TestSendFailed(t *testing.T) {
+	t.Parallel()
+	for _, inline := range []int{0, 128} {
+		t.Run(fmt.Sprintf("fanout_inline=%d", inline), func(t *testing.T) {
+			t.Parallel()
+			c := newChat(t, kamailio.Options{NoTCP: true, Params: map[string]any{
+				"fanout_inline": inline, "outbound_proxy": "sip:127.0.0.1:9;transport=tcp",
+			}})
+			c.must(bounded(t, 10*time.Second), "1", "alice", "room", "#create")
+			_, err := c.AwaitLog(`WARNING: .*imc .*room@`+domain+`: no MESSAGE could be sent to `+uri("alice"), 5*time.Second)
+			require.NoError(t, err)
+			assert.Equal(t, 1, c.statistic("send_failed"))
+			assert.Zero(t, c.statistic("queued"))
+		})
+	}
+}
