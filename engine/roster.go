@@ -201,15 +201,7 @@ func (r roster) members() []Member {
 }
 
 // recipients returns the members that are not merely invited, in parts.
-func (r roster) recipients() [][]string {
-	var to [][]string
-	for _, p := range r {
-		if len(p.to) > 0 {
-			to = append(to, p.to)
-		}
-	}
-	return to
-}
+func (r roster) recipients() [][]string { return r.others(spot{part: -1}) }
 
 // others returns recipients without the member at a place.
 func (r roster) others(at spot) [][]string {

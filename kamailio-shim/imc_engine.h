@@ -75,7 +75,7 @@ enum imc_counter
 	IMC_C_DROPPED,	   /* MESSAGEs given up: queue full, or left at a stop */
 	IMC_C_SEND_FAILED, /* MESSAGEs that tm refused for another reason */
 	IMC_C_UNDELIVERED, /* MESSAGEs whose final response was >= 300 or none */
-	IMC_C_COMPLETED,   /* MESSAGEs with a final response or none */
+	IMC_C_COMPLETED,   /* MESSAGEs that tm is done with, answered or not */
 	IMC_COUNTERS = 16  /* 128 bytes, two cache lines: rows share none */
 };
 

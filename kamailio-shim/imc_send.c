@@ -129,6 +129,14 @@ static imc_invitation_t *imc_new_invitation(
 static int imc_report_invitation(
 		const imc_engine_t *engine, const imc_invitation_t *inv, int code);
 
+/* Counts the final result of a MESSAGE. */
+static void imc_count_result(int code)
+{
+	imc_counter_add(IMC_C_COMPLETED, 1);
+	if(code >= 300)
+		imc_counter_add(IMC_C_UNDELIVERED, 1);
+}
+
 /* tm's final result of an invitation (TMCB_LOCAL_COMPLETED, once). */
 static void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
 {
@@ -138,13 +146,12 @@ static void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
 	(void)t;
 	(void)type;
 	*ps->param = NULL;
-	imc_counter_add(IMC_C_COMPLETED, 1);
 	if(inv == NULL)
 		return;
+	imc_count_result(ps->code);
 	if(ps->code >= 300) {
 		LM_INFO("invitation of %.*s to %.*s failed with %d\n",
 				STR_FMT(&inv->user), STR_FMT(&inv->room), ps->code);
-		imc_counter_add(IMC_C_UNDELIVERED, 1);
 		engine = imc_worker();
 		if(engine != NULL)
 			imc_report_invitation(engine, inv, ps->code);
@@ -157,9 +164,7 @@ static void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 {
 	(void)t;
 	(void)type;
-	imc_counter_add(IMC_C_COMPLETED, 1);
-	if(ps->code >= 300)
-		imc_counter_add(IMC_C_UNDELIVERED, 1);
+	imc_count_result(ps->code);
 }
 
 /* Hands one MESSAGE to tm. The dialog lives on the stack: t_request() would

@@ -18,7 +18,7 @@ const (
 	warmUps       = 4               // at least: each process maps the shared memory page by page
 	warmUpVisits  = 8               // to each room: each worker shall know nearly all
 	warmUpTime    = 5 * time.Second // at most, of one run
-	manyRooms     = 5000
+	manyRooms     = 5000            // from which on making them takes more memory than the runs
 )
 
 // entrant is one server in the rotation.
@@ -109,7 +109,7 @@ func (b *bench) fleet(ctx context.Context, r *rig.Rig, w Workload) ([]*entrant, 
 		for _, kind := range []rig.Kind{rig.Ours, rig.Stock, rig.Floor} {
 			sp := rig.Spec{Kind: kind, Allocator: allocator, ShmMB: headlineShmMB, RoomSize: w.Size}
 			if w.Rooms > manyRooms {
-				sp.ShmMB = 2 * ampleMB // the notices of so many commands
+				sp.ShmMB = 2 * ampleMB
 			}
 			byRows := w.Rooms > b.byCommand && kind != rig.Floor
 			if byRows {
