@@ -150,6 +150,8 @@ func requestOf(r *cRequest) (_ module.Request, ok bool) {
 		RequestURI:  c.text(r.request_uri),
 		CallID:      c.text(r.call_id),
 		ContentType: c.text(r.content_type),
+		Headers:     c.text(r.headers),
+		Socket:      c.text(r.socket),
 		Body:        c.bytes(r.body),
 	}
 	return out, !c.bad
@@ -170,6 +172,7 @@ func eventOf(e *cEvent) (_ module.Event, ok bool) {
 		User:    c.text(e.user),
 		Inviter: c.text(e.inviter),
 		CallID:  c.text(e.call_id),
+		Socket:  c.text(e.socket),
 	}
 	return out, !c.bad
 }

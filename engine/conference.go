@@ -124,7 +124,7 @@ func (c *Conference) direct(cmd *command, bodies ...string) Outcome {
 	for _, body := range bodies {
 		out.Messages = append(out.Messages, Message{
 			From: cmd.req.RequestURI, To: [][]string{{cmd.req.From}}, ContentType: textPlain,
-			Body: []byte(body), InReplyTo: headerValue(cmd.req.CallID),
+			Body: []byte(body), InReplyTo: headerValue(cmd.req.CallID), Socket: cmd.req.Socket,
 		})
 	}
 	return out
@@ -163,7 +163,7 @@ func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 		t := &d.drafts[i]
 		m := Message{
 			Room: key, From: t.from, ContentType: textPlain,
-			Body: []byte(t.body), InReplyTo: callID, Inviter: t.inviter,
+			Body: []byte(t.body), InReplyTo: callID, Socket: cmd.req.Socket, Inviter: t.inviter,
 		}
 		switch t.audience {
 		case toOne:
@@ -206,7 +206,7 @@ func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome
 	if others := list.others(at); plan.Deliver && len(others) > 0 {
 		out.Messages = []Message{{
 			Room: to, From: room.uri, To: others, ContentType: plan.ContentType,
-			Body: plan.Body, InReplyTo: headerValue(r.CallID),
+			Body: plan.Body, InReplyTo: headerValue(r.CallID), Headers: plan.Headers, Socket: r.Socket,
 		}}
 	}
 	return out

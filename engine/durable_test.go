@@ -166,7 +166,7 @@ func TestDatabaseAwayDurable(t *testing.T) {
 		{"alice", "", "#destroy", -110, []string{"room:5060 -> alice:5070 | " + textAway}},
 	})
 	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
-	out := c.InvitationFailed(t.Context(), roomURI, "sip:nobody@example.org", "sip:alice@example.org", "1")
+	out := c.InvitationFailed(t.Context(), roomURI, "sip:nobody@example.org", "sip:alice@example.org", "1", "")
 	assert.Equal(t, engine.CodeOK, out.Code)
 	s.Fail(nil)
 	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)

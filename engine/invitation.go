@@ -5,13 +5,13 @@ import "context"
 // InvitationFailed withdraws an invitation whose MESSAGE did not arrive (final
 // response >= 300) and tells who invited. Nothing happens if the invitation
 // was answered or withdrawn meanwhile. room, invitee and inviter are URIs,
-// callID is that of the #invite. The code of the outcome is CodeOK, or
+// callID and socket are those of the #invite. The code of the outcome is CodeOK, or
 // CodeInvite if the withdrawal could not be stored.
-func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, inviter, callID string) Outcome {
+func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, inviter, callID, socket string) Outcome {
 	cmd := &command{
 		commandText: commandText{kind: cmdWithdraw, name: "invite", reason: ErrInvite},
 		settings:    &c.settings, start: c.start,
-		req: &Request{From: inviter, RequestURI: room, CallID: callID},
+		req: &Request{From: inviter, RequestURI: room, CallID: callID, Socket: socket},
 	}
 	var errs [3]error
 	cmd.room, errs[0] = ParseURI(room)

@@ -72,7 +72,7 @@ func TestInvitationFailed(t *testing.T) {
 		assert.Equal(t, "sip:alice@example.org", m.Inviter)
 		assert.Equal(t, roomKey, m.Room)
 
-		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, m.InReplyTo)
+		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, m.InReplyTo, m.Socket)
 		assert.Equal(t, engine.CodeOK, out.Code)
 		assert.Equal(t, []string{"room -> alice | *** [Bob] is not registered"}, renderAll(out))
 		assert.Equal(t, "1@call", out.Messages[0].InReplyTo)
@@ -81,18 +81,18 @@ func TestInvitationFailed(t *testing.T) {
 		play(t, c, []step{{"bob", "", "#accept", -60, []string{"room:5060 -> bob:5070 | *** You are not invited to the room"}}})
 
 		// It was answered, or is gone: nothing happens.
-		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, m.InReplyTo)
+		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, m.InReplyTo, m.Socket)
 		assert.Equal(t, engine.CodeOK, out.Code)
 		assert.Empty(t, out.Messages)
 		send(t, c, "alice", "", "#invite bob")
 		send(t, c, "bob", "", "#accept")
-		assert.Empty(t, c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, "1").Messages)
+		assert.Empty(t, c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, "1", "").Messages)
 		assert.Equal(t, engine.CodeOK, send(t, c, "bob", "", "hello").Code)
 		send(t, c, "alice", "", "#destroy")
-		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, "1")
+		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, "1", "")
 		assert.Equal(t, engine.CodeOK, out.Code)
 		assert.Empty(t, out.Messages)
-		assert.Equal(t, engine.CodeInvite, c.InvitationFailed(t.Context(), "", "", "", "").Code)
+		assert.Equal(t, engine.CodeInvite, c.InvitationFailed(t.Context(), "", "", "", "", "").Code)
 	}
 }
 

@@ -6,6 +6,7 @@ type TextPlan struct {
 	// every member but the sender gets it.
 	Deliver     bool
 	ContentType string
+	Headers     string // further header fields to send, each with its CRLF
 	Body        []byte // what PlanText was given as dst, and the body
 }
 

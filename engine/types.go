@@ -55,6 +55,8 @@ type Request struct {
 	RequestURI  string // as it came, or as the script rewrote it
 	CallID      string // "" if there is none
 	ContentType string // value of the header, "" if there is none
+	Headers     string // further header fields that matter to a room, as they came, each with its CRLF
+	Socket      string // where it was received, "udp:host:port"; "" if unknown
 	Body        []byte // valid during the call only
 }
 
@@ -66,6 +68,8 @@ type Message struct {
 	ContentType string     // never empty
 	Body        []byte
 	InReplyTo   string // Call-ID of the request that caused it, "" for none
+	Headers     string // further header fields, each with its CRLF
+	Socket      string // to send from: where the request that caused it was received
 	// Inviter is set on an invitation: the URI to be told when the invitation
 	// fails (final response >= 300, see Conference.InvitationFailed).
 	Inviter string

@@ -36,7 +36,7 @@
 
 /* The version of this boundary; imc_engine_abi() of the library that is
  * loaded has to return the same number. */
-#define IMC_ENGINE_ABI 1
+#define IMC_ENGINE_ABI 2
 
 /* The size of a reply buffer: room for one record of the longest kind, a
  * text of 64 KB with its recipients. */
@@ -109,6 +109,9 @@ typedef struct imc_request
 	imc_slice_t request_uri;  /* as it came, or as the script rewrote it */
 	imc_slice_t call_id;	  /* empty: none */
 	imc_slice_t content_type; /* value of the header; empty: none */
+	imc_slice_t headers;	  /* other header fields that matter to a room, as
+							   * they came, each with its CRLF */
+	imc_slice_t socket;		  /* where it was received, "udp:host:port" */
 	imc_slice_t body;
 } imc_request_t;
 
@@ -128,7 +131,10 @@ typedef struct imc_reply
  *
  * IMC_REC_MESSAGE  u64 id (0: sent by a worker), u8 flags, str room (key, for
  *                  log and queue), str from, str call_id, str content_type,
- *                  str inviter, str body, u32 n, then n times str to
+ *                  str headers (further header fields, each with its CRLF, to
+ *                  be written as they are), str socket (to send from, as in
+ *                  imc_request_t), str inviter, str body, u32 n, then n times
+ *                  str to
  * IMC_REC_LOG      u8 level (syslog's, as L_ERR..L_DBG below), str text
  * IMC_REC_ROOM     str uri, u32 members, str owner
  * IMC_REC_MEMBER   str uri
@@ -189,6 +195,7 @@ typedef struct imc_event
 	imc_slice_t user;	 /* URI: the invitee */
 	imc_slice_t inviter; /* URI */
 	imc_slice_t call_id; /* of the #invite */
+	imc_slice_t socket;	 /* where the #invite was received */
 } imc_event_t;
 
 /*

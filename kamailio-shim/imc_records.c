@@ -96,6 +96,8 @@ int imc_read_message(const imc_record_t *rec, imc_message_t *m)
 	m->from = imc_read_str(&r);
 	m->call_id = imc_read_str(&r);
 	m->content_type = imc_read_str(&r);
+	m->headers = imc_read_str(&r);
+	m->socket = imc_read_str(&r);
 	m->inviter = imc_read_str(&r);
 	m->body = imc_read_str(&r);
 	m->n_to = imc_read_u32(&r);

@@ -38,6 +38,8 @@ typedef struct imc_message
 	str from;
 	str call_id;
 	str content_type;
+	str headers;
+	str socket;
 	str inviter;
 	str body;
 	uint32_t n_to;

@@ -5,6 +5,7 @@
  */
 
 #include <string.h>
+#include <strings.h>
 
 #include "core/dprint.h"
 #include "core/mod_fix.h"
@@ -13,6 +14,9 @@
 
 #include "imc_mod.h"
 #include "imc_script.h"
+
+/* How much of the header fields that matter is looked at. */
+#define IMC_HEADERS_MAX 2048
 
 /* What imc_manager() returns for a request that is no usable MESSAGE. */
 #define IMC_RET_MALFORMED -1
@@ -39,9 +43,53 @@ static int imc_get_body(sip_msg_t *msg, str *body)
 	return body->len > 0 ? 0 : -1;
 }
 
+/* The header fields that a room looks at, or passes on with the body that they
+ * describe. */
+static const str imc_hdr_names[] = {
+		str_init("Content-Encoding"),
+		str_init("Content-Disposition"),
+		str_init("Content-Transfer-Encoding"),
+		str_init("Content-Language"),
+		str_init("MIME-Version"),
+		str_init("Subject"),
+		str_init("Date"),
+		str_init("Supported"),
+		str_init("e"), /* compact forms, RFC 3261, 7.3.3 */
+		str_init("s"),
+		str_init("k"),
+};
+
+static int imc_hdr_matters(const str *name)
+{
+	size_t i;
+
+	for(i = 0; i < sizeof(imc_hdr_names) / sizeof(imc_hdr_names[0]); i++)
+		if(imc_hdr_names[i].len == name->len
+				&& strncasecmp(imc_hdr_names[i].s, name->s, name->len) == 0)
+			return 1;
+	return 0;
+}
+
+/* Collects the header fields that matter. All headers have been parsed. The
+ * result is valid until the next call; fields that do not fit are left out. */
+static str imc_collect_headers(const sip_msg_t *msg)
+{
+	static char buf[IMC_HEADERS_MAX];
+	const hdr_field_t *h;
+	str found = {buf, 0};
+
+	for(h = msg->headers; h != NULL; h = h->next) {
+		if(!imc_hdr_matters(&h->name) || h->len > (int)sizeof(buf) - found.len)
+			continue;
+		memcpy(buf + found.len, h->name.s, h->len);
+		found.len += h->len;
+	}
+	return found;
+}
+
 static int imc_read_request(sip_msg_t *msg, imc_request_t *req)
 {
-	str body;
+	str body, headers;
 
 	memset(req, 0, sizeof(*req));
 	if(imc_get_body(msg, &body) < 0) {
@@ -59,6 +107,10 @@ static int imc_read_request(sip_msg_t *msg, imc_request_t *req)
 		req->call_id = imc_slice(&msg->callid->body);
 	if(msg->content_type != NULL)
 		req->content_type = imc_slice(&msg->content_type->body);
+	headers = imc_collect_headers(msg);
+	req->headers = imc_slice(&headers);
+	if(msg->rcv.bind_address != NULL)
+		req->socket = imc_slice(&msg->rcv.bind_address->sock_str);
 	return 0;
 }
 

@@ -44,6 +44,7 @@ typedef struct imc_invitation
 	str user;
 	str inviter;
 	str call_id;
+	str socket;
 	char text[];
 } imc_invitation_t;
 
@@ -78,16 +79,16 @@ void imc_send_init(void)
 }
 
 /* Builds the headers of a MESSAGE. The result is valid until the next call.
- * Returns -1 if even the Content-Type does not fit. */
+ * Returns -1 if what describes the body does not fit. */
 static int imc_build_headers(const imc_message_t *m, str *hdrs)
 {
 	size_t left = sizeof(imc_hdrs_buf) - imc_hdrs_fixed - sizeof(IMC_HDR_CTYPE)
 				  - sizeof(IMC_HDR_END);
 	char *p = imc_hdrs_buf + imc_hdrs_fixed;
 
-	if((size_t)m->content_type.len > left)
+	if((size_t)m->content_type.len + m->headers.len > left)
 		return -1;
-	left -= m->content_type.len;
+	left -= m->content_type.len + m->headers.len;
 	p = imc_append(p, IMC_HDR_CTYPE, sizeof(IMC_HDR_CTYPE) - 1);
 	p = imc_append_value(p, &m->content_type);
 	if(m->call_id.len > 0 && m->call_id.len + sizeof(IMC_HDR_REPLYTO) <= left) {
@@ -95,6 +96,8 @@ static int imc_build_headers(const imc_message_t *m, str *hdrs)
 		p = imc_append_value(p, &m->call_id);
 	}
 	p = imc_append(p, IMC_HDR_END, sizeof(IMC_HDR_END) - 1);
+	if(m->headers.len > 0)
+		p = imc_append(p, m->headers.s, m->headers.len);
 	hdrs->s = imc_hdrs_buf;
 	hdrs->len = (int)(p - imc_hdrs_buf);
 	return 0;
@@ -114,7 +117,7 @@ static imc_invitation_t *imc_new_invitation(
 	char *p;
 
 	inv = shm_malloc(sizeof(*inv) + m->from.len + user->len + m->inviter.len
-					 + m->call_id.len);
+					 + m->call_id.len + m->socket.len);
 	if(inv == NULL) {
 		SHM_MEM_ERROR;
 		return NULL;
@@ -122,7 +125,8 @@ static imc_invitation_t *imc_new_invitation(
 	p = imc_store(inv->text, &inv->room, &m->from);
 	p = imc_store(p, &inv->user, user);
 	p = imc_store(p, &inv->inviter, &m->inviter);
-	imc_store(p, &inv->call_id, &m->call_id);
+	p = imc_store(p, &inv->call_id, &m->call_id);
+	imc_store(p, &inv->socket, &m->socket);
 	return inv;
 }
 
@@ -296,6 +300,7 @@ static int imc_report_invitation(
 	ev.user = imc_slice(&inv->user);
 	ev.inviter = imc_slice(&inv->inviter);
 	ev.call_id = imc_slice(&inv->call_id);
+	ev.socket = imc_slice(&inv->socket);
 	return imc_report(engine, &ev);
 }
 
@@ -323,6 +328,7 @@ static void imc_send_message(
 		inv.user = imc_read_str(&to);
 		inv.inviter = m.inviter;
 		inv.call_id = m.call_id;
+		inv.socket = m.socket;
 		code = imc_report_invitation(engine, &inv, 0);
 	}
 	if(code < 0)

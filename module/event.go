@@ -20,4 +20,5 @@ type Event struct {
 	User    string
 	Inviter string
 	CallID  string // of the #invite
+	Socket  string // where the #invite was received
 }

@@ -67,6 +67,8 @@ func appendRequest(dst []byte, deadline uint64, r *engine.Request) []byte {
 	dst = appendStr(dst, r.RequestURI)
 	dst = appendStr(dst, r.CallID)
 	dst = appendStr(dst, r.ContentType)
+	dst = appendStr(dst, r.Headers)
+	dst = appendStr(dst, r.Socket)
 	return appendStr(dst, r.Body)
 }
 
@@ -78,13 +80,15 @@ func parseRequest(b []byte) (deadline uint64, r engine.Request, ok bool) {
 	r.RequestURI = string(d.str())
 	r.CallID = string(d.str())
 	r.ContentType = string(d.str())
+	r.Headers = string(d.str())
+	r.Socket = string(d.str())
 	r.Body = d.str()
 	return deadline, r, d.done()
 }
 
 func requestSize(r *engine.Request) int {
-	return frameHead + 8 + 5*4 + len(r.From) + len(r.RequestURI) + len(r.CallID) +
-		len(r.ContentType) + len(r.Body)
+	return frameHead + 8 + 7*4 + len(r.From) + len(r.RequestURI) + len(r.CallID) +
+		len(r.ContentType) + len(r.Headers) + len(r.Socket) + len(r.Body)
 }
 
 // appendQuery appends the payload of frameQuery.
@@ -126,7 +130,8 @@ func appendFailed(dst []byte, e *Event) []byte {
 	dst = appendStr(dst, e.Room)
 	dst = appendStr(dst, e.User)
 	dst = appendStr(dst, e.Inviter)
-	return appendStr(dst, e.CallID)
+	dst = appendStr(dst, e.CallID)
+	return appendStr(dst, e.Socket)
 }
 
 func parseFailed(b []byte) (e Event, ok bool) {
@@ -137,6 +142,7 @@ func parseFailed(b []byte) (e Event, ok bool) {
 	e.User = string(d.str())
 	e.Inviter = string(d.str())
 	e.CallID = string(d.str())
+	e.Socket = string(d.str())
 	return e, d.done()
 }
 

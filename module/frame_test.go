@@ -11,7 +11,7 @@ import (
 )
 
 func testRequest() *engine.Request {
-	return &engine.Request{From: "sip:a@h", RequestURI: "sip:r@h", CallID: "c", ContentType: "text/html", Body: []byte("b\x00")}
+	return &engine.Request{From: "sip:a@h", RequestURI: "sip:r@h", CallID: "c", ContentType: "text/html", Headers: "Date: x\r\n", Socket: "udp:h:1", Body: []byte("b\x00")}
 }
 
 func TestFrame(t *testing.T) {

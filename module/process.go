@@ -97,6 +97,8 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 		RequestURI:  strings.Clone(r.RequestURI),
 		CallID:      strings.Clone(r.CallID),
 		ContentType: strings.Clone(r.ContentType),
+		Headers:     strings.Clone(r.Headers),
+		Socket:      strings.Clone(r.Socket),
 		Body:        bytes.Clone(r.Body),
 	}
 	reply.Code = p.host.handle(ctx, &own, command, reply)
@@ -174,6 +176,7 @@ func (p *Process) Event(e *Event, reply *Reply) Status {
 			Kind: e.Kind, Code: e.Code,
 			Room: strings.Clone(e.Room), User: strings.Clone(e.User),
 			Inviter: strings.Clone(e.Inviter), CallID: strings.Clone(e.CallID),
+			Socket: strings.Clone(e.Socket),
 		}
 		reply.Code = p.host.invitationFailed(ctx, &own, reply)
 		return StatusOK

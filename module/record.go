@@ -48,9 +48,15 @@ type head struct {
 	from        string
 	callID      string
 	contentType string
+	headers     string
+	socket      string
 	inviter     string
 	body        []byte
 }
+
+// messageStrings is how many str fields of a MESSAGE record come before the
+// recipients.
+const messageStrings = 8
 
 // headOf returns the head of the records of m.
 func headOf(m *engine.Message) head {
@@ -59,6 +65,8 @@ func headOf(m *engine.Message) head {
 		from:        m.From,
 		callID:      m.InReplyTo,
 		contentType: m.ContentType,
+		headers:     m.Headers,
+		socket:      m.Socket,
 		inviter:     m.Inviter,
 		body:        m.Body,
 	}
@@ -70,8 +78,8 @@ func headOf(m *engine.Message) head {
 
 // size is the length of a MESSAGE record without any recipient.
 func (h *head) size() int {
-	return recordHead + 8 + 1 + 6*4 + len(h.room) + len(h.from) + len(h.callID) +
-		len(h.contentType) + len(h.inviter) + len(h.body) + 4
+	return recordHead + 8 + 1 + messageStrings*4 + len(h.room) + len(h.from) + len(h.callID) +
+		len(h.contentType) + len(h.headers) + len(h.socket) + len(h.inviter) + len(h.body) + 4
 }
 
 // append writes the record up to the recipients: n of them, whose fields take
@@ -85,6 +93,8 @@ func (h *head) append(dst []byte, n, length int) []byte {
 	dst = appendStr(dst, h.from)
 	dst = appendStr(dst, h.callID)
 	dst = appendStr(dst, h.contentType)
+	dst = appendStr(dst, h.headers)
+	dst = appendStr(dst, h.socket)
 	dst = appendStr(dst, h.inviter)
 	dst = appendStr(dst, h.body)
 	return appendU32(dst, uint32(n))
@@ -178,6 +188,8 @@ func parseMessage(record []byte) (h head, to []string, ok bool) {
 	h.from = string(d.str())
 	h.callID = string(d.str())
 	h.contentType = string(d.str())
+	h.headers = string(d.str())
+	h.socket = string(d.str())
 	h.inviter = string(d.str())
 	h.body = d.str()
 	n := d.u32()
@@ -208,7 +220,7 @@ func messageRecipients(record []byte) int {
 	}
 	d := decoder{b: record[recordHead:]}
 	d.skip(8 + 1)
-	for range 6 {
+	for range messageStrings {
 		d.str()
 	}
 	return int(d.u32())

@@ -232,6 +232,7 @@ func (h *Host) handle(ctx context.Context, r *engine.Request, command bool, out 
 		ContentType: "text/plain",
 		Body:        []byte("*** The server is busy, your message was not delivered"),
 		InReplyTo:   o.Messages[0].InReplyTo,
+		Socket:      r.Socket,
 	})
 	return engine.CodeText
 }
@@ -277,7 +278,7 @@ func (h *Host) again(m *head, to []string, out sink) (code int) {
 
 // invitationFailed withdraws an invitation that did not reach the invitee.
 func (h *Host) invitationFailed(ctx context.Context, e *Event, out sink) (code int) {
-	o := h.conf.InvitationFailed(ctx, e.Room, e.User, e.Inviter, e.CallID)
+	o := h.conf.InvitationFailed(ctx, e.Room, e.User, e.Inviter, e.CallID, e.Socket)
 	for _, n := range o.Notes {
 		note(out, n.Level, n.Text)
 	}

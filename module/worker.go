@@ -148,7 +148,7 @@ func (w *Worker) fanOut(s snapshot, r *engine.Request, reply *Reply) bool {
 	if plan.Deliver {
 		h := head{
 			room: view(w.room), from: view(s.uri()), callID: r.CallID,
-			contentType: plan.ContentType, body: plan.Body,
+			contentType: plan.ContentType, headers: plan.Headers, socket: r.Socket, body: plan.Body,
 		}
 		if h.size()+longestField > RecordMax {
 			return false
@@ -215,7 +215,7 @@ func (w *Worker) event(e *Event, reply *Reply) Status {
 		w.frame = appendUnsent(w.frame, uint32(e.First), e.Message)
 		what = fmt.Sprintf("%d MESSAGEs that tm had no memory for: not known to be queued", n-e.First)
 	case EventInvitationFailed:
-		if len(e.Room)+len(e.User)+len(e.Inviter)+len(e.CallID) > RecordMax {
+		if len(e.Room)+len(e.User)+len(e.Inviter)+len(e.CallID)+len(e.Socket) > RecordMax {
 			return StatusInvalid
 		}
 		w.begin(frameFailed)

@@ -99,7 +99,8 @@ static int handle(
 		const char *from, const char *to, const void *body, size_t len)
 {
 	imc_request_t r = {
-			str(from), str(to), str("call-id"), str(""), slice(body, len)};
+			str(from), str(to), str("call-id"), str(""), str("Subject: s\r\n"),
+			str("udp:127.0.0.1:5060"), slice(body, len)};
 	int ret = e.handle(&r, &reply);
 
 	/* the request is C's: nothing may look at it from here on */
@@ -107,6 +108,8 @@ static int handle(
 	drop(r.request_uri);
 	drop(r.call_id);
 	drop(r.content_type);
+	drop(r.headers);
+	drop(r.socket);
 	drop(r.body);
 	CHECK(ret == IMC_ENGINE_OK);
 	count(0, NULL);
