@@ -49,7 +49,7 @@ func TestPayloads(t *testing.T) {
 	assert.Equal(t, "r", room)
 	assert.Equal(t, "u", user)
 
-	e := Event{Kind: EventInvitationFailed, Code: -1, Room: "r", User: "u", Inviter: "i", CallID: "c"}
+	e := Event{Kind: EventInvitationFailed, Code: -1, Room: "r", User: "u", Inviter: "i", CallID: "c", Socket: "udp:h:1"}
 	gotEvent, ok := parseFailed(appendFailed(nil, &e))
 	require.True(t, ok)
 	assert.Equal(t, e, gotEvent)

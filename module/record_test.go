@@ -21,7 +21,7 @@ func newReply(tb testing.TB) *Reply {
 
 func TestMessageRecord(t *testing.T) {
 	want := head{
-		id: 1 << 40, flags: FlagInvitation, room: "r@h", from: "sip:r@h", callID: "c\x00d",
+		id: 1 << 40, flags: FlagInvitation, room: "r@h", from: "sip:r@h", callID: "c\x00d", headers: "Date: d\r\n", socket: "tcp:[::1]:5060",
 		contentType: "text/plain", inviter: "sip:i@h", body: []byte("hällo\x00"),
 	}
 	to := []string{"sip:a@h", "", "sip:c@h"}
