@@ -102,6 +102,8 @@ const imc_engine_t *imc_load(int roles)
 	if(imc_engine_loaded)
 		return &imc_engine;
 
+	if(imc_sigstack() < 0)
+		return NULL;
 	lib = imc_dlopen(imc_engine_path, roles == IMC_ROLE_WORKER);
 	if(lib == NULL) {
 		LM_ERR("cannot load %s: %s\n", imc_engine_path, dlerror());

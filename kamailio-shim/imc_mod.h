@@ -54,6 +54,13 @@ int imc_loader_init(void);
  * and checks its ABI. Returns its functions, or NULL (logged). */
 const imc_engine_t *imc_load(int roles);
 
+/* imc_sigstack.c */
+
+/* Gives signal handlers a stack that is large enough for Kamailio's, for the
+ * life of the process; before the library is loaded. Returns -1 if there is
+ * none (logged). */
+int imc_sigstack(void);
+
 /* imc_proc.c */
 
 /* Announces the engine process; in mod_init. */
