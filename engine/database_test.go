@@ -110,7 +110,7 @@ func TestReadsAreShared(t *testing.T) {
 		group.Go(func() { assert.Equal(t, engine.CodeOK, send(t, c, "alice", room, "hello").Code) })
 	}
 	read("room0")
-	require.Eventually(t, func() bool { return s.Counts().Fetches == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Counts().Fetches == 1 }, waitLong, time.Millisecond)
 	for i := range 100 {
 		read(fmt.Sprintf("room%d", i%10))
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -14,9 +15,11 @@ type turnstile struct {
 	turns map[Key]*turn
 }
 
+// turn is there while somebody has it.
 type turn struct {
-	free  chan struct{} // holds one token while nobody has the turn
-	users int           // who has it and who waits; guarded by turnstile.mu
+	// waiting are those who come next, in order: each channel is closed when
+	// the turn is its owner's. Guarded by turnstile.mu.
+	waiting []chan struct{}
 }
 
 // take waits for the turn of a room. The error is that of ctx. release gives
@@ -25,33 +28,50 @@ func (t *turnstile) take(ctx context.Context, k Key) (release func(), err error)
 	t.mu.Lock()
 	tn := t.turns[k]
 	if tn == nil {
-		tn = &turn{free: make(chan struct{}, 1)}
-		tn.free <- struct{}{}
 		if t.turns == nil {
 			t.turns = make(map[Key]*turn)
 		}
-		t.turns[k] = tn
+		t.turns[k] = &turn{}
+		t.mu.Unlock()
+		return func() { t.pass(k) }, nil
 	}
-	tn.users++
+	mine := make(chan struct{})
+	tn.waiting = append(tn.waiting, mine)
 	t.mu.Unlock()
 
 	select {
-	case <-tn.free:
-		return func() {
-			tn.free <- struct{}{}
-			t.leave(k, tn)
-		}, nil
+	case <-mine:
+		return func() { t.pass(k) }, nil
 	case <-ctx.Done():
-		t.leave(k, tn)
+		if !t.leave(tn, mine) {
+			t.pass(k) // it came at the same moment
+		}
 		return nil, ctx.Err()
 	}
 }
 
-func (t *turnstile) leave(k Key, tn *turn) {
+// leave gives a place in the line up. It reports false if there is none any
+// more, because the turn has come.
+func (t *turnstile) leave(tn *turn, mine chan struct{}) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	tn.users--
-	if tn.users == 0 {
-		delete(t.turns, k)
+	at := slices.Index(tn.waiting, mine)
+	if at < 0 {
+		return false
 	}
+	tn.waiting = slices.Delete(tn.waiting, at, at+1)
+	return true
+}
+
+// pass ends a turn and gives it to the next one.
+func (t *turnstile) pass(k Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tn := t.turns[k]
+	if len(tn.waiting) == 0 {
+		delete(t.turns, k)
+		return
+	}
+	close(tn.waiting[0])
+	tn.waiting = tn.waiting[1:]
 }

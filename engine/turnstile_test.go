@@ -11,6 +11,13 @@ import (
 
 func TestTurnstile(t *testing.T) {
 	var ts turnstile
+	waiting := func(n int) func() bool {
+		return func() bool {
+			ts.mu.Lock()
+			defer ts.mu.Unlock()
+			return len(ts.turns["a"].waiting) == n
+		}
+	}
 	release, err := ts.take(t.Context(), "a")
 	require.NoError(t, err)
 
@@ -23,30 +30,55 @@ func TestTurnstile(t *testing.T) {
 	_, err = ts.take(ctx, "a")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
-	passed := make(chan int, 3)
-	for i := range 3 {
+	// Three pass in the order in which they came; one between them gave up.
+	gone, giveUp := context.WithCancel(t.Context())
+	passed := make(chan int, 4)
+	for i := range 4 {
 		go func() {
-			done, err := ts.take(context.Background(), "a")
-			if assert.NoError(t, err) {
+			ctx := context.Background()
+			if i == 1 {
+				ctx = gone
+			}
+			if done, err := ts.take(ctx, "a"); err == nil {
 				passed <- i
 				done()
 			}
 		}()
-		assert.Eventually(t, func() bool {
-			ts.mu.Lock()
-			defer ts.mu.Unlock()
-			return ts.turns["a"].users == i+2
-		}, time.Second, time.Millisecond)
-		time.Sleep(time.Millisecond) // from being counted to waiting
+		require.Eventually(t, waiting(i+1), 10*time.Second, time.Millisecond)
 	}
+	giveUp()
+	require.Eventually(t, waiting(3), 10*time.Second, time.Millisecond)
 	assert.Empty(t, passed)
 	release()
-	for i := range 3 {
+	for _, i := range []int{0, 2, 3} {
 		assert.Equal(t, i, <-passed)
 	}
 	assert.Eventually(t, func() bool {
 		ts.mu.Lock()
 		defer ts.mu.Unlock()
 		return len(ts.turns) == 0
-	}, time.Second, time.Millisecond)
+	}, 10*time.Second, time.Millisecond)
+}
+
+// TestTurnstileGivenUp has the turn come at the moment at which its next owner
+// gives up: it is never lost.
+func TestTurnstileGivenUp(t *testing.T) {
+	var ts turnstile
+	for range 2000 {
+		release, err := ts.take(t.Context(), "a")
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if mine, err := ts.take(ctx, "a"); err == nil {
+				mine()
+			}
+		}()
+		go cancel()
+		release()
+		<-done
+		cancel()
+		require.Empty(t, ts.turns)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -26,7 +27,7 @@ func TestGalera(t *testing.T) {
 	require.NoError(t, cluster[0].CreateDatabase("imc", "", testFiles("MariaDB")...))
 	var stores []*Store
 	for _, m := range cluster {
-		require.Eventually(t, func() bool { return m.Exec("imc", "SELECT 1 FROM imc_members") == nil }, 10*time.Second, 10*time.Millisecond)
+		await.Until(t, 30*time.Second, func() error { return m.Exec("imc", "SELECT 1 FROM imc_members") })
 		s, notes, err := Open(within(t, 10*time.Second), Config{URL: m.URL("imc"), Mode: modeShared})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })

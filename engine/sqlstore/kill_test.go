@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -75,6 +76,7 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 		doubtful
 	)
 	var confirmed, refused, doubts atomic.Int64
+	var last atomic.Value                          // text of an error
 	facts := make([]map[engine.Key]state, workers) // rooms of each worker: user 1 is in it
 	for w := range workers {
 		facts[w] = map[engine.Key]state{}
@@ -111,6 +113,7 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 						t.Errorf("%s: %v", room.URI(), err)
 					}
 					if err != nil {
+						last.Store(err.Error())
 						time.Sleep(5 * time.Millisecond)
 						break // facts say what was true before
 					}
@@ -118,16 +121,25 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 			}
 		})
 	}
+	// reached is a check for await: a counter has come so far.
+	reached := func(counter func() int64, enough int64) func() error {
+		return func() error {
+			if counter() >= enough {
+				return nil
+			}
+			return fmt.Errorf("%d of %d; mode %d: %d confirmed, %d refused, %d doubtful; the last error: %v",
+				counter(), enough, mode, confirmed.Load(), refused.Load(), doubts.Load(), last.Load())
+		}
+	}
+	failed := func() int64 { return refused.Load() + doubts.Load() }
 	for range kills {
-		before := confirmed.Load()
-		require.Eventually(t, func() bool { return confirmed.Load() > before+25 }, 20*time.Second, time.Millisecond)
+		await.Until(t, 20*time.Second, reached(confirmed.Load, confirmed.Load()+25))
+		before := failed()
 		require.NoError(t, server.Kill())
-		require.Eventually(t, func() bool { return refused.Load()+doubts.Load() > 0 }, 10*time.Second, time.Millisecond)
+		await.Until(t, 20*time.Second, reached(failed, before+1))
 		require.NoError(t, server.Start())
 	}
-	before := confirmed.Load()
-	require.Eventually(t, func() bool { return confirmed.Load() > before+10 }, 20*time.Second, time.Millisecond,
-		"the store recovers by itself")
+	await.Until(t, 20*time.Second, reached(confirmed.Load, confirmed.Load()+10)) // it recovers by itself
 	stop.Store(true)
 	wg.Wait()
 

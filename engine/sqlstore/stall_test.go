@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/tests/await"
 )
 
 // bridge forwards connections to a server and can stop doing so without
@@ -126,10 +127,10 @@ func TestStalledServer(t *testing.T) {
 			}
 			wg.Wait()
 			b.stalled.Store(false)
-			require.Eventually(t, func() bool {
+			await.Until(t, 20*time.Second, func() error {
 				_, err := s.Fetch(within(t, time.Second), []engine.Key{room.Key()})
-				return err == nil
-			}, 10*time.Second, 10*time.Millisecond)
+				return err
+			})
 
 			// Connections that were cut while idle are replaced without a word.
 			b.cut()

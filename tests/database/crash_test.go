@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 )
 
@@ -51,8 +52,7 @@ func killKamailio(t *testing.T, rounds int) {
 					}()
 					// at a moment that no response marks
 					enough := before + int64(moments.IntN(60))
-					require.Eventually(t, func() bool { return t.Failed() || s.confirmed.Load() >= enough },
-						30*time.Second, time.Millisecond)
+					await.Until(t, 30*time.Second, s.atLeast(&s.confirmed, enough))
 					time.Sleep(time.Duration(moments.IntN(5000)) * time.Microsecond)
 					n.Kill()
 					cancel()

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // reads the files that the module writes
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/sipua"
 	"kamailio-imc/tests/testdb"
@@ -40,12 +41,18 @@ var (
 	count    atomic.Int64
 )
 
-type shared[S interface{ Close() error }] struct {
+type shared[S server] struct {
 	start  func() (S, error)
 	once   sync.Once
 	server S
 	err    error
 	used   bool
+}
+
+// server is a database server of package testdb.
+type server interface {
+	ShowLog(tb testing.TB)
+	Close() error
 }
 
 func (s *shared[S]) get(tb testing.TB) S {
@@ -55,6 +62,7 @@ func (s *shared[S]) get(tb testing.TB) S {
 		s.used = s.err == nil
 	})
 	require.NoError(tb, s.err)
+	tb.Cleanup(func() { s.server.ShowLog(tb) })
 	return s.server
 }
 
@@ -151,10 +159,16 @@ func (d *tables) unused(tb testing.TB) {
 	if d.sessions == "" {
 		return
 	}
-	require.Eventually(tb, func() bool {
+	await.Until(tb, 20*time.Second, func() error {
 		var n int
-		return d.db.QueryRowContext(tb.Context(), d.sessions).Scan(&n) == nil && n == 0
-	}, 20*time.Second, 5*time.Millisecond, "connections of the killed server")
+		if err := d.db.QueryRowContext(tb.Context(), d.sessions).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf("the killed server has %d connections", n)
+		}
+		return nil
+	})
 }
 
 // rows are all rows in the order of their ids, as "name@domain flag" and

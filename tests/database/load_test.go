@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/bench/rig"
 	"kamailio-imc/tests/kamailio"
 )
@@ -50,10 +51,10 @@ func load(t *testing.T, rooms int) (took time.Duration, lines int) {
 	// until the last room can be talked in
 	last := fmt.Sprintf("r%07d", rooms-1)
 	var v kamailio.Value
-	require.Eventually(t, func() bool {
+	await.Until(t, 5*time.Minute, func() error {
 		v, err = n.RPC("imc.list_members", "sip:"+last+"@bench.test")
-		return err == nil
-	}, 5*time.Minute, time.Millisecond)
+		return err
+	})
 	took = time.Since(began)
 	list, _ := v.Structs()[0].Field("members")
 	assert.Len(t, list.Strings(), membersOfEach)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/testdb"
 )
@@ -86,8 +87,8 @@ func TestDatabaseStalled(t *testing.T) {
 		ctx := bounded(t, 60*time.Second)
 		n.must(ctx, "1", "alice", "lobby", "#create")
 		n.must(ctx, "1", "bob", "lobby", "#join")
-		require.NoError(t, stall(m, true))
-		t.Cleanup(func() { _ = stall(m, false) }) // before its end is waited for
+		require.NoError(t, m.Pause())
+		t.Cleanup(func() { _ = m.Resume() }) // before its end is waited for
 		asked := time.Now()
 		n.answer(ctx, "-40", "carol", "lobby", "#join")
 		assert.Less(t, time.Since(asked), patience)
@@ -95,7 +96,7 @@ func TestDatabaseStalled(t *testing.T) {
 			n.talk(ctx, "alice", "lobby", "bob")
 		}
 		assert.Less(t, time.Since(asked), 2*patience)
-		require.NoError(t, stall(m, false))
+		require.NoError(t, m.Resume())
 		_, err := n.AwaitLog("NOTICE: imc .*answers again after", 20*time.Second)
 		require.NoError(t, err)
 		rooms, members := d.rows(t)
@@ -155,15 +156,13 @@ func killDatabase(t *testing.T, rounds int) {
 					}
 				})
 				enough := before + 20 + int64(moments.IntN(40))
-				require.Eventually(t, func() bool { return t.Failed() || s.confirmed.Load() >= enough },
-					30*time.Second, time.Millisecond)
+				await.Until(t, 30*time.Second, s.atLeast(&s.confirmed, enough))
 				time.Sleep(time.Duration(moments.IntN(5000)) * time.Microsecond)
 				require.NoError(t, m.Kill())
-				require.Eventually(t, func() bool { return t.Failed() || s.refusedAway.Load() >= beforeAway+6 },
-					20*time.Second, time.Millisecond, "commands are refused meanwhile")
+				await.Until(t, 20*time.Second, s.atLeast(&s.refusedAway, beforeAway+6))
 				require.NoError(t, m.Start())
 				notices := func() int { return len(n.LogLines("NOTICE: imc .*answers again")) }
-				require.Eventually(t, func() bool { return notices() > round }, 20*time.Second, 10*time.Millisecond)
+				await.Until(t, 20*time.Second, await.True(func() bool { return notices() > round }, "the end of the outage is not logged"))
 				n.must(bounded(t, 20*time.Second), "1", "alice", fmt.Sprintf("after%d", round), "#create") // recovery by itself
 				cancel()
 				wg.Wait()

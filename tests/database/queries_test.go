@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/testdb"
 )
@@ -40,10 +41,10 @@ func TestQueriesAreShared(t *testing.T) {
 			for i := range workers {
 				wg.Go(func() { n.must(ctx, "1", "alice", fmt.Sprintf("room%d", i%rooms), "all at once") })
 				if i == 0 { // its query is under way before the others come
-					require.Eventually(t, func() bool { return waiting(ctx, t, d) == 1 }, 2*time.Second, time.Millisecond)
+					await.Until(t, 10*time.Second, await.True(func() bool { return waiting(ctx, t, d) == 1 }, "no query waits for the tables"))
 				}
 			}
-			require.Eventually(t, func() bool { return n.requests() >= received+workers }, 2*time.Second, time.Millisecond)
+			await.Until(t, 10*time.Second, await.True(func() bool { return n.requests() >= received+workers }, "requests are on the way"))
 			_, err = conn.ExecContext(ctx, "UNLOCK TABLES")
 			require.NoError(t, err)
 			require.NoError(t, conn.Close())

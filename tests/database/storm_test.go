@@ -43,6 +43,8 @@ type storm struct {
 	refusedAway atomic.Int64
 	// slowest is the longest time to an answer, in ns.
 	slowest atomic.Int64
+	// last is the last refusal, a text.
+	last atomic.Value
 }
 
 func newStorm(n *node, seed uint64, rooms int) *storm {
@@ -68,6 +70,18 @@ func (s *storm) run(stop, sends context.Context) {
 		})
 	}
 	wg.Wait()
+}
+
+// atLeast is a check for await: one of the storm's counters has come so far, or
+// the test has failed. Its error shows all that the storm knows.
+func (s *storm) atLeast(counter *atomic.Int64, enough int64) func() error {
+	return func() error {
+		if s.t.Failed() || counter.Load() >= enough {
+			return nil
+		}
+		return fmt.Errorf("%d of %d; %d commands confirmed, %d refused, %d refused for the database, %d silent; the last refusal: %v",
+			counter.Load(), enough, s.confirmed.Load(), s.refused.Load(), s.refusedAway.Load(), s.silent.Load(), s.last.Load())
+	}
 }
 
 // one sends a command and notes what is known of the room then.
@@ -111,6 +125,7 @@ func (s *storm) one(ctx context.Context, r *stormRoom, c command) {
 		s.refused.Add(1)
 	case s.away.Load():
 		s.refusedAway.Add(1)
+		s.last.Store(r.String())
 		// In db_mode 2 the answer to a commit may get lost; its sender is told.
 		if s.n.says(callID, "did not confirm") {
 			s.silent.Add(1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/sipua"
 )
@@ -93,14 +94,15 @@ func (c *chat) alive(ctx context.Context) {
 	c.must(ctx, "1", "frank", room, "#join")
 	first := c.farm.Count()
 	c.must(ctx, "1", "erin", room, "still there?")
-	require.Eventually(c.t, func() bool {
-		for _, m := range c.farm.Received(first) {
+	await.Until(c.t, 10*time.Second, func() error {
+		got := c.farm.Received(first)
+		for _, m := range got {
 			if m.URI == uri("frank") && string(m.Body) == "[erin]: still there?" {
-				return true
+				return nil
 			}
 		}
-		return false
-	}, 5*time.Second, 5*time.Millisecond, "the text of a new room did not arrive")
+		return fmt.Errorf("the text of a new room did not arrive, but %v", got)
+	})
 	c.must(ctx, "1", "erin", room, "#destroy")
 }
 

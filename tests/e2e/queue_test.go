@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/sipua"
 )
@@ -65,14 +66,16 @@ func TestFullQueue(t *testing.T) {
 	c.must(ctx, "1", "user0", "big", "taken")
 	c.must(ctx, "-200", "user1", "big", "not taken")
 	busy := "*** The server is busy, your message was not delivered"
-	require.Eventually(t, func() bool {
-		for _, m := range c.farm.Received(first) {
+	await.Until(t, 10*time.Second, func() error {
+		got := c.farm.Received(first)
+		for _, m := range got {
 			if string(m.Body) == busy {
-				return assert.Equal(t, uri("user1"), m.URI)
+				assert.Equal(t, uri("user1"), m.URI)
+				return nil
 			}
 		}
-		return false
-	}, 10*time.Second, 5*time.Millisecond)
+		return fmt.Errorf("nobody is told, after %d MESSAGEs", len(got))
+	})
 	for _, m := range c.farm.Received(first) {
 		assert.Contains(t, []string{"[user0]: taken", busy}, string(m.Body))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/kamailio"
 )
 
@@ -58,15 +59,18 @@ func TestStorm(t *testing.T) {
 	first := c.farm.Count()
 	c.must(ctx, "1", "last", "storm", "who hears this?")
 	receivers := map[string]int{}
-	require.Eventually(t, func() bool {
+	await.Until(t, 10*time.Second, func() error {
 		clear(receivers)
 		for _, m := range c.farm.Received(first) {
 			if string(m.Body) == "[last]: who hears this?" {
 				receivers[m.URI]++
 			}
 		}
-		return len(receivers) >= len(listed)-1
-	}, 10*time.Second, 5*time.Millisecond)
+		if len(receivers) < len(listed)-1 {
+			return fmt.Errorf("%d of %d got the text: %v", len(receivers), len(listed)-1, receivers)
+		}
+		return nil
+	})
 	for _, m := range listed {
 		want := 1
 		if m == "last" {

@@ -31,6 +31,7 @@ func StartGalera(tb testing.TB, servers int) []*MariaDB {
 			tb.Fatalf("Galera: %v", err)
 		}
 		tb.Cleanup(func() {
+			m.ShowLog(tb)
 			if err := m.Close(); err != nil {
 				tb.Errorf("Galera: %v", err)
 			}

@@ -59,6 +59,7 @@ func StartMariaDB(tb testing.TB, args ...string) *MariaDB {
 		tb.Fatalf("MariaDB: %v", err)
 	}
 	tb.Cleanup(func() {
+		m.ShowLog(tb)
 		if err := m.Close(); err != nil {
 			tb.Errorf("MariaDB: %v", err)
 		}
@@ -158,6 +159,12 @@ func (m *MariaDB) Close() error {
 		err = errors.Join(err, os.RemoveAll(m.Dir))
 	}
 	return err
+}
+
+// ShowLog has a test that failed show the end of the server's log.
+func (m *MariaDB) ShowLog(tb testing.TB) {
+	tb.Helper()
+	showLog(tb, m.log)
 }
 
 // URL is the db_url of a database of this server, over TCP.

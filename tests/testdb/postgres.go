@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -56,6 +55,7 @@ func StartPostgreSQL(tb testing.TB) *PostgreSQL {
 		tb.Fatalf("PostgreSQL: %v", err)
 	}
 	tb.Cleanup(func() {
+		p.ShowLog(tb)
 		if err := p.Close(); err != nil {
 			tb.Errorf("PostgreSQL: %v", err)
 		}
@@ -132,21 +132,16 @@ func (p *PostgreSQL) Start() error {
 // Kill ends the server and the processes it has made as kill -9 does. Start
 // brings it back with its data.
 func (p *PostgreSQL) Kill() error {
-	pid := p.proc.cmd.Process.Pid
 	// The main process is stopped first so that it makes no new ones.
 	if err := p.proc.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	pids, err := p.children()
 	if err != nil {
 		return err
 	}
-	for child := range strings.FieldsSeq(string(children)) {
-		n, err := strconv.Atoi(child)
-		if err != nil {
-			return err
-		}
-		if err := syscall.Kill(n, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+	for _, child := range pids {
+		if err := syscall.Kill(child, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 	}
@@ -169,6 +164,12 @@ func (p *PostgreSQL) Close() error {
 		err = errors.Join(err, os.RemoveAll(p.Dir))
 	}
 	return err
+}
+
+// ShowLog has a test that failed show the end of the server's log.
+func (p *PostgreSQL) ShowLog(tb testing.TB) {
+	tb.Helper()
+	showLog(tb, p.log)
 }
 
 // URL is the db_url of a database of this server, over TCP.

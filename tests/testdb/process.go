@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -199,6 +200,14 @@ func logEnd(path string) string {
 	}
 	const enough = 3000
 	return string(text[max(0, len(text)-enough):])
+}
+
+// showLog has a test that failed show the end of a server's log.
+func showLog(tb testing.TB, log *os.File) {
+	tb.Helper()
+	if tb.Failed() && log != nil {
+		tb.Logf("the end of %s:\n%s", log.Name(), logEnd(log.Name()))
+	}
 }
 
 // execute executes statements one after the other and closes db.
