@@ -1,0 +1,519 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/engine/enginetest"
+)
+
+// TestConversations has random users say random things to a few rooms, in all
+// modes, while the database fails in every way it can, and nodes restart. What
+// each request comes to is compared with the model of model_test.go, and so is
+// what the engine knows and what the database holds afterwards.
+//
+// A conversation is repeatable by its number, which a failure shows:
+//
+//	IMC_SEED=1234 go test -run TestConversations ./engine
+//
+// IMC_SOAK=1 runs many more of them. Time is synctest's: an outage costs none.
+func TestConversations(t *testing.T) {
+	const steps = 400
+	first, count := uint64(1), uint64(30)
+	if os.Getenv("IMC_SOAK") != "" {
+		first, count = rand.Uint64(), 3000
+	}
+	if text := os.Getenv("IMC_SEED"); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal("IMC_SEED:", err)
+		}
+		first, count = seed, 1
+	}
+	for _, mode := range []int{engine.ModeMemory, engine.ModeDurable, engine.ModeDatabase} {
+		t.Run(fmt.Sprintf("mode %d", mode), func(t *testing.T) {
+			t.Parallel()
+			for i := range count {
+				seed := first + i
+				rnd := rand.New(rand.NewPCG(seed, uint64(mode)))
+				converse(t, fmt.Sprintf("IMC_SEED=%d, mode %d", seed, mode), mode, steps, rnd.IntN)
+			}
+		})
+	}
+}
+
+// FuzzConversation is TestConversations with what happens taken from bytes.
+func FuzzConversation(f *testing.F) {
+	for seed := range uint64(6) {
+		rnd := rand.NewPCG(seed, 0)
+		data := make([]byte, 0, 1600)
+		for len(data) < cap(data) {
+			data = append(data, byte(rnd.Uint64()))
+		}
+		f.Add(byte(seed), data)
+	}
+	f.Fuzz(func(t *testing.T, mode byte, data []byte) {
+		steps := min(len(data)/4, 500)
+		converse(t, "bytes", int(mode)%3, steps, func(n int) int {
+			if len(data) == 0 {
+				return 0
+			}
+			b := data[0]
+			data = data[1:]
+			return int(b) % n
+		})
+	})
+}
+
+// conversation is a run of TestConversations. Its nodes share the store.
+type conversation struct {
+	t     *testing.T
+	name  string
+	roll  func(n int) int // decides what happens: one of n
+	mode  int
+	rules rules
+	store *faultyStore // nil in ModeMemory
+	nodes []*node
+	world world
+	// doubt is what a room's rows may be instead, after a commit that nobody
+	// confirmed and that this life of the node has not settled yet.
+	doubt map[string]*chatroom
+	away  int // how many more steps the database is away
+	log   []string
+}
+
+// node is one Conference.
+type node struct {
+	*engine.Conference
+	changed map[engine.Key]bool // what Settings.Changed told during a step
+	// seen is what the node may know of a room by name, in ModeDatabase: each
+	// state that it has read since it last read it for certain.
+	seen map[string][]*chatroom
+}
+
+func converse(t *testing.T, name string, mode, steps int, roll func(int) int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &conversation{t: t, name: name, mode: mode, roll: roll, world: world{}, doubt: map[string]*chatroom{},
+			rules: rules{createOnJoin: roll(3) > 0, checkOnCreate: roll(4) == 0}}
+		if mode != engine.ModeMemory {
+			c.store = &faultyStore{Store: enginetest.NewStore()}
+		}
+		c.nodes = make([]*node, 1)
+		if mode == engine.ModeDatabase {
+			c.nodes = make([]*node, 2)
+		}
+		for i := range c.nodes {
+			c.start(i)
+		}
+		defer func() {
+			for _, n := range c.nodes {
+				n.Close()
+			}
+		}()
+		for range steps {
+			c.step()
+		}
+		c.recover()
+		c.compare()
+	})
+}
+
+// failf ends the test and shows what led to it.
+func (c *conversation) failf(format string, args ...any) {
+	c.t.Helper()
+	c.t.Fatalf("%s, %+v\n...\n%s\n%s", c.name, c.rules, strings.Join(c.log[max(0, len(c.log)-15):], "\n"), fmt.Sprintf(format, args...))
+}
+
+func (c *conversation) note(format string, args ...any) { c.log = append(c.log, fmt.Sprintf(format, args...)) }
+
+// start makes a node, anew if it was there.
+func (c *conversation) start(i int) {
+	n := &node{changed: map[engine.Key]bool{}, seen: map[string][]*chatroom{}}
+	set := engine.Settings{CommandStart: '#', CreateOnJoin: c.rules.createOnJoin, CheckOnCreate: c.rules.checkOnCreate,
+		Mode: c.mode, Changed: func(k engine.Key) { n.changed[k] = true }}
+	var store engine.Store
+	if c.store != nil {
+		store = c.store
+	}
+	n.Conference = engine.New(set, store)
+	if err := n.Load(c.t.Context(), func(int, int) {}, func(engine.Note) {}); err != nil {
+		c.failf("load: %v", err)
+	}
+	c.nodes[i] = n
+}
+
+// restart ends a node and starts it again. What its last life left in doubt is
+// then as the rows are.
+func (c *conversation) restart(i int) {
+	c.note("node %d restarts", i)
+	c.nodes[i].Close()
+	for name, other := range c.doubt {
+		rows := c.stored(name)
+		if !rows.equal(c.world[name]) && !rows.equal(other) {
+			c.failf("%s is neither as before nor as after a doubtful commit: %+v", name, rows)
+		}
+		c.set(name, rows)
+	}
+	clear(c.doubt)
+	c.start(i)
+	c.compare()
+}
+
+// recover lets the database answer again, and time pass until it is noticed.
+func (c *conversation) recover() {
+	if c.store == nil {
+		return
+	}
+	c.store.Fail(nil)
+	c.away = 0
+	time.Sleep(10 * time.Second)
+	synctest.Wait()
+	clear(c.doubt) // what was refused is taken out again
+}
+
+func (c *conversation) set(name string, r *chatroom) {
+	if c.world[name] = r; r == nil {
+		delete(c.world, name)
+	}
+}
+
+// stored is a room as the database has it.
+func (c *conversation) stored(name string) *chatroom {
+	rec := c.store.Room(engine.Key(name + domain))
+	if rec == nil {
+		return nil
+	}
+	r := &chatroom{rec.URI(), rec.Private, map[string]person{}}
+	for _, m := range rec.Members {
+		if r.people[strings.ToLower(m.User)] = (person{m.URI(), m.Role}); len(r.people) == 0 {
+			c.failf("%s has a member without a name", name)
+		}
+	}
+	if len(r.people) != len(rec.Members) {
+		c.failf("%s has a member twice: %+v", name, rec.Members)
+	}
+	return r
+}
+
+// step is one thing that happens.
+func (c *conversation) step() {
+	i := c.roll(len(c.nodes))
+	if c.away > 0 {
+		if c.away--; c.away == 0 {
+			c.note("the database is back")
+			c.recover()
+			c.compare()
+		}
+	}
+	if c.store != nil && c.away == 0 {
+		switch c.roll(40) {
+		case 0:
+			c.restart(i)
+		case 1:
+			c.note("the database is away")
+			c.store.Fail(engine.ErrUnavailable)
+			c.away = 2 + c.roll(6)
+		}
+	}
+	s := c.any()
+	if c.away > 0 && s.verb == "withdraw" {
+		s.verb = "" // how long that is tried is not this test's matter
+	}
+	c.play(i, s, c.store != nil && c.away == 0)
+	if c.away > 0 {
+		return
+	}
+	c.rows()
+	if c.roll(3) == 0 {
+		c.compare()
+	}
+}
+
+// play has a request answered by a node and judges the answer. hurt allows
+// that something goes wrong meanwhile.
+func (c *conversation) play(i int, s *saying, hurt bool) {
+	n, name := c.nodes[i], strings.ToLower(s.room)
+	hangs, raced := false, false
+	release := func() {}
+	if hurt && s.verb != "withdraw" {
+		switch c.roll(12) {
+		case 0, 1:
+			c.store.next = &writeFaults[c.roll(len(writeFaults))]
+		case 2:
+			hangs = true
+			release = c.store.Block()
+		case 3:
+			if c.mode == engine.ModeDatabase {
+				c.store.BeforeWrite(func() {
+					raced = true
+					other := c.any()
+					other.room = s.room
+					other.requestURI = s.requestURI
+					c.play(1-i, other, false)
+				})
+			}
+		}
+	}
+	clear(n.changed)
+	out := c.ask(n, s)
+	release()
+	var fired *fault
+	if c.store != nil {
+		fired = c.store.disarm()
+		if !raced {
+			c.store.BeforeWrite(nil)
+		}
+	}
+	what := fmt.Sprintf("node %d: %s: %q to %s -> %d %v", i, s.from, s.body(), s.requestURI, out.Code, renderAll(out))
+	for flag, is := range map[string]bool{"the database is away": c.away > 0, "it hangs": hangs} {
+		if is {
+			what += "; " + flag
+		}
+	}
+	if fired != nil {
+		what += "; database: " + fired.name
+	}
+	c.note("%s", what)
+	c.judge(n, name, s, out, hangs || c.away > 0, fired)
+	if hangs || fired != nil && (errors.Is(fired.err, engine.ErrUnavailable) || errors.Is(fired.err, engine.ErrDoubtful)) {
+		if c.mode == engine.ModeDurable && !hangs && c.roll(3) == 0 {
+			c.restart(i)
+		}
+		c.recover()
+	}
+}
+
+// judge compares an answer with the model and takes over what it means.
+func (c *conversation) judge(n *node, name string, s *saying, out engine.Outcome, noDatabase bool, fired *fault) {
+	before := c.world[name]
+	want := c.expect(before, s)
+	writes := !want.after.equal(before)
+	if s.verb == "rooms" {
+		writes = false
+	}
+	if fired != nil && errors.Is(fired.err, engine.ErrConflict) {
+		fired = nil // it is decided again
+	}
+	failed := noDatabase || fired != nil
+	switch {
+	case !failed:
+		c.accept(s, out, want)
+		if s.verb == "rooms" {
+			return
+		}
+		c.set(name, want.after)
+		if writes && !n.changed[engine.Key(name+domain)] {
+			c.failf("the change was not told")
+		}
+		if writes || s.verb == "" {
+			n.seen[name] = nil
+		}
+		n.seen[name] = append(n.seen[name], want.after)
+	case c.mode == engine.ModeDurable && fired == nil && !writes:
+		c.accept(s, out, want) // memory is enough
+	case s.verb == "":
+		c.acceptStale(n, name, s, out)
+	default:
+		c.refused(s, out)
+		if fired == nil || !errors.Is(fired.err, engine.ErrDoubtful) {
+			return
+		}
+		if c.mode == engine.ModeDatabase {
+			if !strings.Contains(string(out.Messages[0].Body), "did not confirm") {
+				c.failf("the sender is not told of the doubt")
+			}
+			n.seen[name] = append(n.seen[name], before, want.after)
+			if fired.applied {
+				c.set(name, want.after)
+			}
+		} else {
+			c.doubt[name] = want.after
+		}
+	}
+}
+
+func (c *conversation) expect(r *chatroom, s *saying) reply {
+	if s.verb == "rooms" {
+		return reply{code: 1, lines: []line{{s.requestURI, s.from, c.world.list(s.user)}}, after: r}
+	}
+	return c.rules.expect(r, s)
+}
+
+// acceptStale fails the test unless a text went to the members that the node
+// may know while the database is away.
+func (c *conversation) acceptStale(n *node, name string, s *saying, out engine.Outcome) {
+	states := n.seen[name]
+	if c.mode == engine.ModeDurable {
+		states = []*chatroom{c.world[name]}
+	}
+	if len(states) == 0 {
+		states = []*chatroom{nil}
+	}
+	var why []string
+	for _, r := range states {
+		problem := differs(s, out, c.expect(r, s))
+		if problem == "" {
+			return
+		}
+		why = append(why, problem)
+	}
+	c.failf("a text without the database: %q", why)
+}
+
+func (c *conversation) accept(s *saying, out engine.Outcome, want reply) {
+	if why := differs(s, out, want); why != "" {
+		c.failf("%s", why)
+	}
+}
+
+// refused fails the test unless a command was refused.
+func (c *conversation) refused(s *saying, out engine.Outcome) {
+	if why := differs(s, out, reply{code: refusals[s.verb], refused: true}); why != "" {
+		c.failf("%s", why)
+	}
+}
+
+// differs says what is wrong with an answer, "" if nothing is.
+func differs(s *saying, out engine.Outcome, want reply) string {
+	if out.Code != want.code {
+		return fmt.Sprintf("code %d, not %d", out.Code, want.code)
+	}
+	var got, expected []string
+	for i := range out.Messages {
+		m := &out.Messages[i]
+		if m.ContentType != "text/plain" || m.InReplyTo != "1@call" {
+			return fmt.Sprintf("a MESSAGE with %q in reply to %q", m.ContentType, m.InReplyTo)
+		}
+		for _, to := range slices.Concat(m.To...) {
+			got = append(got, line{m.From, to, string(m.Body)}.normal(s))
+		}
+	}
+	if want.refused {
+		if len(got) != 1 || !strings.Contains(got[0], " -> sender | *** ") {
+			return fmt.Sprintf("a refusal that says %q", got)
+		}
+		return ""
+	}
+	for _, l := range want.lines {
+		expected = append(expected, l.normal(s))
+	}
+	slices.Sort(got)
+	slices.Sort(expected)
+	if !slices.Equal(got, expected) {
+		return fmt.Sprintf("MESSAGEs:\n%s\nexpected:\n%s", strings.Join(got, "\n"), strings.Join(expected, "\n"))
+	}
+	return ""
+}
+
+// normal writes a MESSAGE so that two are compared by what counts: the sender
+// may be addressed in any way, the order of a list is not the model's matter.
+func (l line) normal(s *saying) string {
+	to := l.to
+	if k, err := engine.AppendKey(nil, to); err == nil && string(k) == strings.ToLower(s.user)+domain {
+		to = "sender"
+	}
+	body := l.body
+	for _, heading := range []string{"Members:", "Rooms:"} {
+		if list, ok := strings.CutPrefix(body, heading+"\n"); ok {
+			body = sortedList(heading, strings.Split(list, "\n"))
+		}
+	}
+	return l.from + " -> " + to + " | " + body
+}
+
+// ask hands the request to a node.
+func (c *conversation) ask(n *node, s *saying) engine.Outcome {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 4*time.Second)
+	defer cancel()
+	if s.verb == "withdraw" {
+		return n.InvitationFailed(ctx, plainURI(s.room), plainURI(s.who), s.from, "1@call", "")
+	}
+	return n.Handle(ctx, &engine.Request{
+		From: s.from, RequestURI: s.requestURI, CallID: "1@call", ContentType: "text/plain", Body: []byte(s.body()),
+	})
+}
+
+// rows compares the database with the model.
+func (c *conversation) rows() {
+	if c.store == nil {
+		return
+	}
+	stored, _ := c.store.List(c.t.Context())
+	if len(stored) != len(c.world) {
+		c.failf("the database has %d rooms, not %d: %+v", len(stored), len(c.world), stored)
+	}
+	for name, r := range c.world {
+		if have := c.stored(name); !have.equal(r) {
+			c.failf("%s in the database is %+v, not %+v", name, have, r)
+		}
+	}
+}
+
+// compare compares with the model what every node says of every room.
+func (c *conversation) compare() {
+	c.rows()
+	for i, n := range c.nodes {
+		infos, err := n.Rooms(c.t.Context())
+		if err != nil || len(infos) != len(c.world) {
+			c.failf("node %d has %d rooms, not %d: %v", i, len(infos), len(c.world), err)
+		}
+		for _, name := range roomNames {
+			c.compareRoom(i, n, strings.ToLower(name))
+		}
+	}
+}
+
+func (c *conversation) compareRoom(i int, n *node, name string) {
+	r := c.world[name]
+	v, err := n.View(c.t.Context(), engine.Key(name+domain))
+	if err != nil || (v == nil) != (r == nil) {
+		c.failf("node %d: %s is %+v, not %+v: %v", i, name, v, r, err)
+	}
+	n.seen[name] = []*chatroom{r}
+	if r == nil {
+		return
+	}
+	if r.owners() == 0 {
+		c.failf("%s has no owner", name)
+	}
+	var members, invited []string
+	asker := ""
+	for who, p := range r.people {
+		if p.role == engine.RoleInvited {
+			invited = append(invited, p.uri)
+		} else {
+			members = append(members, p.uri)
+			asker = who
+		}
+	}
+	for what, lists := range map[string][2][]string{
+		"members": {v.Members, members}, "invited": {v.Invited, invited}, "all": {v.All, slices.Concat(members, invited)},
+	} {
+		have := slices.Sorted(slices.Values(lists[0]))
+		if want := slices.Sorted(slices.Values(lists[1])); !slices.Equal(have, want) {
+			c.failf("node %d: %s: %s are %q, not %q", i, name, what, have, want)
+		}
+	}
+	if v.URI != r.uri || v.Private != r.private {
+		c.failf("node %d: %s is %s, private %v, not %+v", i, name, v.URI, v.Private, r)
+	}
+	for _, user := range userNames {
+		_, in := r.member(user)
+		if is, err := n.RoomMember(c.t.Context(), strings.ToUpper(name)+domain, strings.ToUpper(user)+domain); err != nil && !strings.Contains(err.Error(), "URI") || err == nil && is != in {
+			c.failf("node %d: %s: member %s is %v, not %v: %v", i, name, user, is, in, err)
+		}
+	}
+	s := &saying{user: asker, room: name, verb: "members", from: plainURI(asker), requestURI: plainURI(name)}
+	c.accept(s, c.ask(n, s), c.expect(r, s))
+}

@@ -1,0 +1,104 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/engine/enginetest"
+)
+
+// fault is what goes wrong with one use of a faultyStore.
+type fault struct {
+	name    string
+	err     error
+	applied bool // the write takes effect all the same
+	read    bool // a reading of rooms fails, not a write
+}
+
+var errFull = errors.New("the table is full")
+
+// writeFaults are what may become of a write. A conflict is no failure: the
+// command is decided again.
+var writeFaults = []fault{
+	{name: "not written, no answer", err: engine.ErrUnavailable},
+	{name: "not committed, no answer to the commit", err: engine.ErrDoubtful},
+	{name: "committed, no answer to the commit", err: engine.ErrDoubtful, applied: true},
+	{name: "refused", err: errFull},
+	{name: "a value refused", err: engine.ErrValue},
+	{name: "another node was first", err: engine.ErrConflict},
+	{name: "a reading refused", err: errFull, read: true},
+}
+
+// faultyStore lets one use of a Store fail, and tells whether it did.
+type faultyStore struct {
+	*enginetest.Store
+	next  *fault // of the next write or read
+	fired *fault
+}
+
+// disarm takes a fault back that nobody met, and gives the one that was met.
+func (s *faultyStore) disarm() *fault {
+	fired := s.fired
+	s.next, s.fired = nil, nil
+	return fired
+}
+
+// meet gives the fault that is waiting for a use of this kind.
+func (s *faultyStore) meet(read bool) *fault {
+	f := s.next
+	if f == nil || f.read != read {
+		return nil
+	}
+	s.next, s.fired = nil, f
+	return f
+}
+
+func (f *fault) wrapped() error { return fmt.Errorf("%w (%s)", f.err, f.name) }
+
+// Commit implements engine.Store.
+func (s *faultyStore) Commit(ctx context.Context, c *engine.Change) error {
+	f := s.meet(false)
+	if f == nil {
+		return s.Store.Commit(ctx, c)
+	}
+	if f.applied {
+		if err := s.Store.Commit(ctx, c); err != nil {
+			return err
+		}
+	}
+	return f.wrapped()
+}
+
+// Update implements engine.Store.
+func (s *faultyStore) Update(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+	f := s.next
+	if f == nil || f.read {
+		return s.Store.Update(ctx, k, decide)
+	}
+	var made *engine.Change
+	err := s.Store.Update(ctx, k, func(rec *engine.RoomRecord) *engine.Change {
+		made = decide(rec)
+		if !f.applied {
+			return nil
+		}
+		return made
+	})
+	if err != nil {
+		return err
+	}
+	// what commits nothing cannot be in doubt
+	if errors.Is(f.err, engine.ErrDoubtful) && (made == nil || made.Empty()) {
+		return nil
+	}
+	return s.meet(false).wrapped()
+}
+
+// Fetch implements engine.Store.
+func (s *faultyStore) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+	if f := s.meet(true); f != nil {
+		return nil, f.wrapped()
+	}
+	return s.Store.Fetch(ctx, keys)
+}
