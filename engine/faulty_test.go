@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
@@ -34,12 +35,22 @@ var writeFaults = []fault{
 // faultyStore lets one use of a Store fail, and tells whether it did.
 type faultyStore struct {
 	*enginetest.Store
+	mu    sync.Mutex
 	next  *fault // of the next write or read
 	fired *fault
 }
 
+// arm lets the next use of the fault's kind meet it.
+func (s *faultyStore) arm(f *fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = f
+}
+
 // disarm takes a fault back that nobody met, and gives the one that was met.
 func (s *faultyStore) disarm() *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	fired := s.fired
 	s.next, s.fired = nil, nil
 	return fired
@@ -47,12 +58,24 @@ func (s *faultyStore) disarm() *fault {
 
 // meet gives the fault that is waiting for a use of this kind.
 func (s *faultyStore) meet(read bool) *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f := s.next
 	if f == nil || f.read != read {
 		return nil
 	}
 	s.next, s.fired = nil, f
 	return f
+}
+
+// waits gives the fault that the next write will meet, nil if there is none.
+func (s *faultyStore) waits() *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == nil || s.next.read {
+		return nil
+	}
+	return s.next
 }
 
 func (f *fault) wrapped() error { return fmt.Errorf("%w (%s)", f.err, f.name) }
@@ -73,8 +96,8 @@ func (s *faultyStore) Commit(ctx context.Context, c *engine.Change) error {
 
 // Update implements engine.Store.
 func (s *faultyStore) Update(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
-	f := s.next
-	if f == nil || f.read {
+	f := s.waits()
+	if f == nil {
 		return s.Store.Update(ctx, k, decide)
 	}
 	var made *engine.Change
