@@ -104,7 +104,9 @@ func (r *chatroom) all(body string) (lines []line) {
 	return lines
 }
 
-func named(uri string) string { return "[" + strings.TrimSuffix(strings.TrimPrefix(uri, "sip:"), domain) + "]" }
+func named(uri string) string {
+	return "[" + strings.TrimSuffix(strings.TrimPrefix(uri, "sip:"), domain) + "]"
+}
 
 // rules are the parameters of the module.
 type rules struct {
