@@ -11,8 +11,11 @@ set -euo pipefail
 
 build=(kamailio gcc libc6-dev make binutils dpkg-dev ca-certificates)
 test=(
-	kamailio-lua-modules   # KEMI from a script
-	kamailio-mysql-modules # the stock module, beside which ours is tested
+	kamailio-lua-modules       # KEMI from a script
+	kamailio-mysql-modules     # the stock module, beside which ours is tested
+	kamailio-tls-modules       # members over TLS ...
+	kamailio-websocket-modules # ... and WebSocket
+	kamailio-secsipid-modules  # another library in Go in the same processes
 	mariadb-server
 	postgresql
 	clang-format

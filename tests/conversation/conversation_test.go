@@ -57,7 +57,11 @@ func TestConversations(t *testing.T) {
 			t.Parallel()
 			var stock Transcript
 			if !f.OnlyOurs && *onlyModule != "ours" {
-				t.Run("stock", func(t *testing.T) { stock = Play(t, f, kamailio.Stock, 0) })
+				t.Run("stock", func(t *testing.T) {
+					if transcript := Play(t, f, kamailio.Stock, 0); !t.Failed() {
+						stock = transcript
+					}
+				})
 			}
 			if *onlyModule == "stock" {
 				return
@@ -83,8 +87,8 @@ func TestConversations(t *testing.T) {
 func same(t *testing.T, f *File, stock, ours Transcript) {
 	t.Helper()
 	for _, s := range f.Steps {
-		if !s.Differs() {
-			assert.Equal(t, stock[s], ours[s], "%s:%d: the modules differ", f.Path, s.Line)
+		if said, part := stock[s]; part && !s.Differs() {
+			assert.Equal(t, said, ours[s], "%s:%d: the modules differ", f.Path, s.Line)
 		}
 	}
 }

@@ -55,6 +55,10 @@
 //	                                     one of the two, and there has to be a
 //	reason: heading                      that stands in docs/differences.md
 //	only ours                            the stock module is not asked
+//	stock from 6.0:                      in the place of the lines for stock: if it
+//	                                     is that of Kamailio 6.0 or later
+//	no stock from 6.0                    the stock module of Kamailio 6.0 or later
+//	                                     cannot do this and takes no further part
 //
 // MESSAGEs to one recipient have to come in the order written. Other steps:
 //

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 
+	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/sipua"
 )
 
@@ -55,8 +56,19 @@ type Step struct {
 
 	Both        Outcome
 	Stock, Ours *Outcome // nil: Both
-	OnlyOurs    bool
+	// StockFrom are outcomes for the stock module of a version and later.
+	StockFrom []Since
+	OnlyOurs  bool
+	// NoStockFrom is the version from which on the stock module takes no part in
+	// this step and those after it, if there is one.
+	NoStockFrom *kamailio.Version
 	Reason      string
+}
+
+// Since is an outcome that is right from a version of Kamailio on.
+type Since struct {
+	Version kamailio.Version
+	Outcome *Outcome
 }
 
 // Outcome is what a step is to lead to.
@@ -75,13 +87,19 @@ type Delivery struct {
 	Headers  []sipua.Header // value "(none)": must not be there
 }
 
-// For gives the outcome for one module: the common lines, with those for this
-// module added; what the module's own lines say counts.
-func (s *Step) For(stock bool) Outcome {
+// For gives the outcome for one module of a version of Kamailio: the common
+// lines, with those for this module added; what the module's own lines say
+// counts.
+func (s *Step) For(stock bool, v kamailio.Version) Outcome {
 	o := s.Both
 	own := s.Ours
 	if stock {
 		own = s.Stock
+		for _, since := range s.StockFrom {
+			if v.AtLeast(since.Version) {
+				own = since.Outcome
+			}
+		}
 	}
 	if own == nil {
 		return o
@@ -98,4 +116,4 @@ func (s *Step) For(stock bool) Outcome {
 }
 
 // Differs tells whether the two modules are to do different things.
-func (s *Step) Differs() bool { return s.Stock != nil || s.OnlyOurs }
+func (s *Step) Differs() bool { return s.Stock != nil || s.StockFrom != nil || s.OnlyOurs }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/sipua"
 )
 
@@ -185,6 +186,10 @@ func (p *parser) detail(indent int, line string) error {
 			return err
 		}
 		s.Headers = append(s.Headers, h)
+	case word == "no" && strings.HasPrefix(rest, "stock from "):
+		v, err := kamailio.ParseVersion(rest[len("stock from "):])
+		s.NoStockFrom = &v
+		return err
 	case word == "no":
 		s.Without = append(s.Without, rest)
 	case word == "rc" || word == "code":
@@ -202,6 +207,12 @@ func (p *parser) detail(indent int, line string) error {
 		} else {
 			s.Ours = o
 		}
+	case word == "stock" && strings.HasPrefix(rest, "from ") && strings.HasSuffix(rest, ":"):
+		v, err := kamailio.ParseVersion(rest[len("from ") : len(rest)-1])
+		o := &Outcome{}
+		p.section, p.indent, p.delivery = o, indent, nil
+		s.StockFrom = append(s.StockFrom, Since{v, o})
+		return err
 	case word == "reason:":
 		s.Reason = rest
 	case word == "only":
@@ -304,7 +315,7 @@ func (p *parser) endStep() error {
 	if s == nil {
 		return nil
 	}
-	if (s.Stock != nil || s.Ours != nil || s.OnlyOurs) && s.Reason == "" {
+	if (s.Differs() || s.Ours != nil || s.NoStockFrom != nil) && s.Reason == "" {
 		return fmt.Errorf("the step of line %d treats the modules differently and says no reason", s.Line)
 	}
 	if s.Stock == nil != (s.Ours == nil) {

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/tests/kamailio"
 	"kamailio-imc/tests/sipua"
 )
 
@@ -31,6 +32,10 @@ alice -> room "#create" " \x00"
   room => bob like "^x"
   stock:
     nobody
+  stock from 5.8:
+    room => bob "three"
+  stock from 6.1:
+    rc -31
   ours:
     rc 1
     room => carol "two "
@@ -38,6 +43,8 @@ alice -> room "#create" " \x00"
   reason: because
 
 bob answers 480
+  no stock from 6.0
+  reason: because
 bob is silent
 rpc imc.list_rooms
   unordered
@@ -57,7 +64,8 @@ rows
 	assert.Equal(t, "#create \x00moremoremore", s.Body)
 	assert.Equal(t, `"A" <sip:alice@chat.test>`, s.FromHdr)
 	assert.Equal(t, []string{"Content-Length"}, s.Without)
-	stock, ours := s.For(true), s.For(false)
+	v56, v60 := kamailio.Version{Major: 5, Minor: 6}, kamailio.Version{Major: 6, Minor: 0}
+	stock, ours := s.For(true, v56), s.For(false, v56)
 	assert.Equal(t, -30, *stock.RC)
 	assert.Equal(t, 1, *ours.RC)
 	assert.Len(t, stock.Deliveries, 2)
@@ -65,6 +73,9 @@ rows
 	assert.Equal(t, "two and three", ours.Deliveries[2].Body)
 	assert.Equal(t, "(none)", ours.Deliveries[0].Headers[0].Value)
 	assert.NotNil(t, ours.Deliveries[1].Pattern)
+	assert.Len(t, s.For(true, v60).Deliveries, 3)
+	assert.Equal(t, -31, *s.For(true, kamailio.Version{Major: 6, Minor: 1}).RC)
+	assert.Equal(t, &v60, f.Steps[1].NoStockFrom)
 	assert.Equal(t, []string{"bob", "0"}, f.Steps[2].Args)
 	assert.Equal(t, []string{"{", "}"}, f.Steps[3].Both.Lines)
 	assert.True(t, f.Steps[4].OnlyOurs)
@@ -87,6 +98,8 @@ func TestParseErrors(t *testing.T) {
 		"header of nothing":   {"Summary: x\nalice -> room \"\"\n  + X: y\n", "x.txt:3: a + line without a MESSAGE"},
 		"header of no colon":  {"Summary: x\nalice -> room \"\"\n  header X\n", "x.txt:3: \"X\" is no header"},
 		"bad pattern":         {"Summary: x\nalice -> room \"\"\n  room => bob like \"(\"\n", "x.txt:3:"},
+		"no version":          {"Summary: x\nalice -> room \"\"\n  stock from now on:\n", "x.txt:3: \"now on\" is no version"},
+		"no reason for one":   {"Summary: x\nalice -> room \"\"\n  no stock from 6.0\n", "says no reason"},
 		"no reason":           {"Summary: x\nalice -> room \"\"\n  stock:\n    rc 1\n  ours:\n    rc 2\n", "says no reason"},
 		"one module only":     {"Summary: x\nalice -> room \"\"\n  stock:\n    rc 1\n  reason: y\n", "for one module only"},
 		"only for the other":  {"Summary: x\nalice -> room \"\"\n  only stock\n", "x.txt:3: only \"stock\""},

@@ -30,6 +30,9 @@ func (s *Server) arguments() ([]string, error) {
 	} else {
 		args = append(args, "-N", strconv.Itoa(or(o.Workers, 2)), "-l", "tcp:"+s.Addr)
 	}
+	if s.TLSAddr != "" {
+		args = append(args, "-l", "tls:"+s.TLSAddr)
+	}
 	defines, err := s.defines()
 	if err != nil {
 		return nil, err
@@ -55,6 +58,9 @@ func (s *Server) defines() (map[string]string, error) {
 		"CTL_SOCKET":                       Quote("unix:" + s.ctlSocket()),
 		"SERVER_ADDR":                      Quote(s.Addr),
 		strings.ToUpper(o.Module.String()): "",
+	}
+	if s.TLSAddr != "" {
+		d["TLS_ADDR"] = Quote(s.TLSAddr)
 	}
 	if o.NoFork {
 		d["NO_FORK"] = ""

@@ -72,6 +72,11 @@ type Options struct {
 	Params map[string]any
 	// Workers for UDP and for TCP; 0 means 2.
 	Workers int
+	// Host is the address of loopback to listen on; "" is 127.0.0.1.
+	Host string
+	// TLS opens a TLS socket as well, Server.TLSAddr; the case has to load the
+	// module tls.
+	TLS bool
 	// NoTCP leaves out the TCP socket and its processes.
 	NoTCP bool
 	// NoFork runs everything in one process (fork=no); UDP only.
@@ -103,7 +108,9 @@ type Server struct {
 	Module Module
 	Dir    string // temporary folder: log, control socket, text tables
 	Addr   string // host:port, UDP and TCP
-	Pid    int    // the main process
+	// TLSAddr is the host:port of the TLS socket, "" without Options.TLS.
+	TLSAddr string
+	Pid     int // the main process
 
 	t    testing.TB
 	opts Options
@@ -162,11 +169,20 @@ func Try(tb testing.TB, o Options) (*Server, error) {
 
 func start(tb testing.TB, o Options) (*Server, error) {
 	tb.Helper()
-	addr, err := freeAddr()
+	host := o.Host
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	addr, err := freeAddr(host)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{Module: o.Module, Dir: o.Dir, Addr: addr, t: tb, opts: o, done: make(chan struct{})}
+	if o.TLS {
+		if s.TLSAddr, err = freeAddr(host); err != nil {
+			return nil, err
+		}
+	}
 	args, err := s.arguments()
 	if err != nil {
 		return nil, err

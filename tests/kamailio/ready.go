@@ -84,12 +84,12 @@ func (s *Server) answersOptions(network string) error {
 	return nil
 }
 
-// freeAddr finds a port of 127.0.0.1 that is free for UDP and for TCP.
-func freeAddr() (string, error) {
+// freeAddr finds a port of an address that is free for UDP and for TCP.
+func freeAddr(host string) (string, error) {
 	var config net.ListenConfig
 	ctx := context.Background()
 	for range 50 {
-		u, err := config.ListenPacket(ctx, "udp", "127.0.0.1:0")
+		u, err := config.ListenPacket(ctx, "udp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return "", err
 		}

@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -19,16 +20,24 @@ const agentInbox = 1024
 type Agent struct {
 	URI sip.Uri // sip:user@host, without a port
 
-	transport string // "udp" or "tcp"
+	transport string // "udp", "tcp", "tls", "ws" or "wss"
 	server    string
+	trust     *tls.Config
 	local     string // udp: host:port of its socket
 	client    *sipgo.Client
 	inbox     chan *sip.Request
 }
 
-// NewAgent opens a user of the server's host over "udp" or "tcp". It ends with
-// the test.
+// NewAgent opens a user of the server's host over "udp", "tcp" or "ws". It ends
+// with the test.
 func NewAgent(tb testing.TB, transport, name, server string) *Agent {
+	tb.Helper()
+	return NewSecureAgent(tb, transport, name, server, nil)
+}
+
+// NewSecureAgent is NewAgent for "tls" and "wss" as well, with those whom the
+// user trusts.
+func NewSecureAgent(tb testing.TB, transport, name, server string, trust *tls.Config) *Agent {
 	tb.Helper()
 	host, _, err := net.SplitHostPort(server)
 	if err != nil {
@@ -38,7 +47,11 @@ func NewAgent(tb testing.TB, transport, name, server string) *Agent {
 		URI:       sip.Uri{Scheme: "sip", User: name, Host: host},
 		transport: transport,
 		server:    server,
+		trust:     trust,
 		inbox:     make(chan *sip.Request, agentInbox),
+	}
+	if strings.Contains(host, ":") {
+		a.URI.Host = "[" + host + "]"
 	}
 	if err := a.open(tb, host); err != nil {
 		tb.Fatalf("agent %s: %v", name, err)
@@ -48,7 +61,8 @@ func NewAgent(tb testing.TB, transport, name, server string) *Agent {
 
 func (a *Agent) open(tb testing.TB, host string) error {
 	tb.Helper()
-	ua, err := sipgo.NewUA(sipgo.WithUserAgent(a.URI.User), sipgo.WithUserAgentHostname(host))
+	ua, err := sipgo.NewUA(sipgo.WithUserAgent(a.URI.User), sipgo.WithUserAgentHostname(host),
+		sipgo.WithUserAgenTLSConfig(a.trust))
 	if err != nil {
 		return err
 	}
@@ -100,7 +114,8 @@ func (a *Agent) Register(ctx context.Context) error {
 		contact.Port = addr.Port
 	} else {
 		contact.UriParams = sip.NewParams()
-		contact.UriParams.Add("transport", "tcp")
+		// a URI tells a WebSocket from one over TLS by its scheme only
+		contact.UriParams.Add("transport", strings.Replace(a.transport, "wss", "ws", 1))
 	}
 	req.AppendHeader(&sip.ContactHeader{Address: contact})
 	req.AppendHeader(sip.NewHeader("Expires", "300"))

@@ -34,11 +34,15 @@ func ProjectFile(path string) string {
 }
 
 // StockFiles are the files with Kamailio's table version and the stock tables
-// of imc, as its Debian package for MySQL installs them, in loading order.
-func StockFiles() []string {
+// of imc, in loading order.
+func StockFiles() []string { return FilesOf("imc") }
+
+// FilesOf is StockFiles for another module's tables, as Kamailio's Debian
+// package for MySQL installs them.
+func FilesOf(module string) []string {
 	return []string{
 		filepath.Join(stockFolder, "mysql", "standard-create.sql"),
-		filepath.Join(stockFolder, "mysql", "imc-create.sql"),
+		filepath.Join(stockFolder, "mysql", module+"-create.sql"),
 	}
 }
 
