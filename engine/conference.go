@@ -134,6 +134,7 @@ func (c *Conference) direct(cmd *command, bodies ...string) Outcome {
 func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 	out := c.direct(cmd, prefix+err.text)
 	out.Code = Code(err)
+	out.Later = err.text == textBusy || err.text == textAway || err.text == textDoubt
 	where := cmd.to
 	if cmd.room.complete() {
 		where = cmd.room

@@ -6,7 +6,8 @@ import "context"
 // response >= 300) and tells who invited. Nothing happens if the invitation
 // was answered or withdrawn meanwhile. room, invitee and inviter are URIs,
 // callID and socket are those of the #invite. The code of the outcome is CodeOK, or
-// CodeInvite if the withdrawal could not be stored.
+// CodeInvite if the withdrawal could not be stored; if it is to be tried again,
+// Later is set.
 func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, inviter, callID, socket string) Outcome {
 	cmd := &command{
 		commandText: commandText{kind: cmdWithdraw, name: "invite", reason: ErrInvite},

@@ -108,4 +108,7 @@ type Outcome struct {
 	Code     int
 	Messages []Message
 	Notes    []Note
+	// Later says that the command is refused for now only: its room is busy or
+	// its database does not answer.
+	Later bool
 }

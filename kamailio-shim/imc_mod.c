@@ -107,15 +107,16 @@ int mod_register(char *path, int *dlflags, void *p1, void *p2)
 	(void)dlflags;
 	(void)p1;
 	(void)p2;
-	ksr_module_set_flag(KSRMOD_FLAG_POSTCHILDINIT);
 	sr_kemi_modules_add(sr_kemi_imc_exports);
 	return 0;
 }
 
 static int mod_init(void)
 {
+	/* of no effect anywhere else */
+	ksr_module_set_flag(KSRMOD_FLAG_POSTCHILDINIT);
 	if(imc_params_check() < 0 || imc_loader_init() < 0 || imc_stats_init() < 0
-			|| imc_rpc_init() < 0)
+			|| imc_rpc_init() < 0 || imc_invite_init() < 0)
 		return -1;
 	if(load_tm_api(&imc_tmb) != 0) {
 		LM_ERR("cannot load the tm API: load module tm before imc\n");

@@ -61,6 +61,27 @@ const imc_engine_t *imc_load(int roles);
  * none (logged). */
 int imc_sigstack(void);
 
+/* imc_pairs.c */
+
+/* Creates the socket pairs, one per process, before anything is forked. The
+ * limit of open files is raised if they do not fit. Returns -1 if they cannot
+ * be made (logged). */
+int imc_pairs_init(void);
+
+/* Closes, in this process, the host's ends. */
+void imc_pairs_close_hosts(void);
+
+/* Closes, in this process, the workers' ends but that of process number but
+ * (-1: all of them). */
+void imc_pairs_close_workers(int but);
+
+/* Returns the worker's end of process number no. */
+int imc_pairs_worker(int no);
+
+/* Returns all ends of the host, n of them, for the caller to pkg_free(), or
+ * NULL (logged). */
+int32_t *imc_pairs_hosts(uint32_t *n);
+
 /* imc_proc.c */
 
 /* Announces the engine process; in mod_init. */
@@ -82,8 +103,8 @@ void imc_proc_close_main(void);
 /* Tells the main process, once, that the engine serves. */
 void imc_tell_ready(void);
 
-/* Returns the library, loaded and started as worker in this process; NULL if
- * it cannot be (logged once). */
+/* Returns the library in this process, loaded and started if it is not yet;
+ * NULL if it cannot be (logged once). */
 const imc_engine_t *imc_worker(void);
 
 /* Sum of a counter over all processes. */
@@ -117,6 +138,39 @@ void imc_log_record(const imc_record_t *rec);
 /* Returns the buffer for the next reply in this process, NULL if there is
  * none. A reply that is not walked yet is overwritten. */
 imc_reply_t *imc_reply_buf(void);
+
+/* Hands an event to the engine and does what it answers. Returns the code of
+ * the answer, 0 if there is none. */
+int imc_report(const imc_engine_t *engine, const imc_event_t *ev);
+
+/* Counts the final result of a MESSAGE. */
+void imc_count_result(int code);
+
+/* imc_invite.c */
+
+/* What has to be known of an invitation when its final result comes: in shared
+ * memory, since tm may tell it in any process. Freed by imc_invitation_cb(). */
+typedef struct imc_invitation imc_invitation_t;
+
+/* Makes the list of invitations that failed; in mod_init. */
+int imc_invite_init(void);
+
+/* Describes the invitation of a user. Returns NULL if there is no memory
+ * (logged). */
+imc_invitation_t *imc_new_invitation(const imc_message_t *m, const str *user);
+
+/* Frees an invitation that tm did not take. */
+void imc_free_invitation(imc_invitation_t *inv);
+
+/* tm's callback for the final result of an invitation. It never waits. */
+void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps);
+
+/* Tells the engine that tm refused to send an invitation. Returns the code of
+ * its answer, 0 if there is none. */
+int imc_invitation_refused(const imc_engine_t *engine, const imc_message_t *m);
+
+/* Tells the engine in this process of all invitations that failed. */
+void imc_report_failed(const imc_engine_t *engine);
 
 /* imc_pace.c */
 

@@ -1,12 +1,8 @@
 /*
  * imc_proc.c - the processes of the module: which one runs what, and the
- * sockets between them
+ * memory that they share
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
- *
- * One socket pair per Kamailio process is made before anything is forked.
- * The first end of a pair belongs to the process with that number (the
- * worker), the second to the "imc engine" process (the host).
  */
 
 #include <errno.h>
@@ -14,7 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,11 +40,8 @@
  * first time before a failed start ends. */
 #define IMC_FORKED_US 200000
 
-typedef struct imc_pair
-{
-	int worker;
-	int host;
-} imc_pair_t;
+/* Two processes must not write to one line of the processor's cache. */
+#define IMC_CACHE_LINE 64
 
 /* In shared memory, made before fork. */
 typedef struct imc_shared
@@ -58,7 +51,6 @@ typedef struct imc_shared
 } imc_shared_t;
 
 static imc_shared_t *imc_shared = NULL;
-static imc_pair_t *imc_pairs = NULL;
 static int imc_procs = 0;
 
 /* pipe from the engine process to the main process: one byte when it serves */
@@ -81,33 +73,20 @@ int imc_proc_register(void)
 
 int imc_proc_init(void)
 {
+	uintptr_t p;
 	size_t size;
-	int i, fds[2];
 
 	imc_procs = get_max_procs();
 	size = sizeof(*imc_shared) + imc_procs * sizeof(imc_shared->counters[0]);
-	imc_shared = shm_malloc(size);
-	if(imc_shared == NULL) {
+	p = (uintptr_t)shm_malloc(size + IMC_CACHE_LINE - 1);
+	if(p == 0) {
 		SHM_MEM_ERROR;
 		return -1;
 	}
+	p = (p + IMC_CACHE_LINE - 1) & ~(uintptr_t)(IMC_CACHE_LINE - 1);
+	imc_shared = (imc_shared_t *)p;
 	memset(imc_shared, 0, size);
-
-	imc_pairs = pkg_malloc(imc_procs * sizeof(*imc_pairs));
-	if(imc_pairs == NULL) {
-		PKG_MEM_ERROR;
-		return -1;
-	}
-	for(i = 0; i < imc_procs; i++) {
-		if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-			LM_ERR("cannot create the sockets of the engine process: %s\n",
-					strerror(errno));
-			return -1;
-		}
-		imc_pairs[i].worker = fds[0];
-		imc_pairs[i].host = fds[1];
-	}
-	return 0;
+	return imc_pairs_init();
 }
 
 static void imc_close(int *fd)
@@ -117,34 +96,21 @@ static void imc_close(int *fd)
 	*fd = -1;
 }
 
-/* Closes the host's ends, the workers' ends but that of process number own
- * (-1: all of them), or both. */
-static void imc_close_ends(int hosts, int workers, int own)
-{
-	int i;
-
-	for(i = 0; i < imc_procs; i++) {
-		if(hosts)
-			imc_close(&imc_pairs[i].host);
-		if(workers && i != own)
-			imc_close(&imc_pairs[i].worker);
-	}
-}
-
 void imc_proc_close_others(void)
 {
-	if(dont_fork)
+	if(dont_fork && process_no == 0)
 		return;
-	if(imc_forking_engine)
-		imc_close_ends(0, 1, -1);
-	else
-		imc_close_ends(1, 1, process_no);
+	if(!imc_forking_engine)
+		imc_pairs_close_hosts();
+	imc_pairs_close_workers(imc_forking_engine ? -1 : process_no);
 }
 
 void imc_proc_close_main(void)
 {
-	if(!dont_fork)
-		imc_close_ends(1, 1, -1);
+	if(dont_fork)
+		return;
+	imc_pairs_close_hosts();
+	imc_pairs_close_workers(-1);
 }
 
 static void imc_fill_settings(imc_settings_t *s, int roles)
@@ -166,21 +132,25 @@ static void imc_fill_settings(imc_settings_t *s, int roles)
 	s->versions = imc_shared->versions;
 	s->n_versions = IMC_VERSIONS;
 	s->counters = imc_shared->counters[process_no];
-	s->worker_fd = imc_pairs[process_no].worker;
+	s->worker_fd = imc_pairs_worker(process_no);
 }
 
-/* Loads the library and starts it in these roles. host_fds as in
+/* The library in this process, NULL until it is started. */
+static const imc_engine_t *imc_started = NULL;
+static int imc_start_failed = 0;
+
+/* Loads the library and starts it in these roles, once. host_fds as in
  * imc_settings_t. */
-static const imc_engine_t *imc_start(
-		int roles, const int32_t *host_fds, uint32_t n_host_fds)
+static void imc_start(int roles, const int32_t *host_fds, uint32_t n_host_fds)
 {
-	const imc_engine_t *engine = imc_load(roles);
+	const imc_engine_t *engine;
 	imc_reply_t *reply = imc_reply_buf();
 	imc_settings_t s;
 	int rc;
 
-	if(engine == NULL || reply == NULL)
-		return NULL;
+	imc_start_failed = 1;
+	if(reply == NULL || (engine = imc_load(roles)) == NULL)
+		return;
 	imc_fill_settings(&s, roles);
 	s.host_fds = host_fds;
 	s.n_host_fds = n_host_fds;
@@ -188,28 +158,24 @@ static const imc_engine_t *imc_start(
 	imc_run_reply(engine, reply);
 	if(rc != IMC_ENGINE_OK) {
 		LM_ERR("the engine did not start in process %d (%d)\n", process_no, rc);
-		return NULL;
+		return;
 	}
-	return engine;
+	imc_start_failed = 0;
+	imc_started = engine;
 }
 
-/* Starts the host in this process with its ends of all pairs. */
-static const imc_engine_t *imc_start_host(int roles)
+/* Starts the host in this process with its ends of all pairs. It answers what
+ * a route asks here as well: that of a MESSAGE that it sends itself. */
+static void imc_start_host(void)
 {
-	const imc_engine_t *engine;
-	int32_t *fds;
-	int i;
+	uint32_t n;
+	int32_t *fds = imc_pairs_hosts(&n);
 
-	fds = pkg_malloc(imc_procs * sizeof(*fds));
-	if(fds == NULL) {
-		PKG_MEM_ERROR;
-		return NULL;
-	}
-	for(i = 0; i < imc_procs; i++)
-		fds[i] = imc_pairs[i].host;
-	engine = imc_start(roles, fds, imc_procs);
+	imc_start_failed = 1;
+	if(fds == NULL)
+		return;
+	imc_start(IMC_ROLE_WORKER | IMC_ROLE_HOST, fds, n);
 	pkg_free(fds);
-	return engine;
 }
 
 static void imc_on_term(int signo)
@@ -260,6 +226,18 @@ static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
 				(unsigned long long)left);
 }
 
+/* Ends the engine process when the engine cannot go on. After a start that
+ * failed the main process ends with an error of its own. Later it ends because
+ * a child has ended, and with an error only if that was by a signal: whoever
+ * watches it is to start it again. */
+static void imc_give_up(void)
+{
+	LM_CRIT("the engine cannot go on\n");
+	if(imc_ready[1] >= 0)
+		_exit(1);
+	abort();
+}
+
 /* The engine process. Does not return. */
 static void imc_engine_main(void)
 {
@@ -278,7 +256,8 @@ static void imc_engine_main(void)
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGINT, &sa, NULL);
 
-	engine = imc_start_host(IMC_ROLE_HOST);
+	imc_start_host();
+	engine = imc_started;
 	if(engine == NULL)
 		_exit(1);
 
@@ -286,11 +265,11 @@ static void imc_engine_main(void)
 		cfg_update();
 		if(engine->next(IMC_NEXT_MS, reply) < 0) {
 			imc_run_reply(engine, reply);
-			LM_CRIT("the engine cannot go on\n");
-			_exit(1);
+			imc_give_up();
 		}
 		if(imc_run_reply(engine, reply).no_memory)
 			usleep(IMC_SHM_WAIT_US);
+		imc_report_failed(engine);
 		imc_wait_for_answers();
 	}
 	imc_drain(engine, reply);
@@ -343,7 +322,7 @@ int imc_proc_fork_engine(void)
 		imc_engine_main();
 	}
 	imc_close(&imc_ready[1]);
-	imc_close_ends(1, 0, -1);
+	imc_pairs_close_hosts();
 	if(imc_wait_ready() < 0) {
 		LM_ERR("the imc engine did not start: see the lines above\n");
 		/* Kamailio sends its processes TERM now. One that was forked but has
@@ -358,20 +337,17 @@ int imc_proc_fork_engine(void)
 
 const imc_engine_t *imc_worker(void)
 {
-	static const imc_engine_t *engine = NULL;
-	static int failed = 0;
-
-	if(engine != NULL || failed)
-		return engine;
-	if(!dont_fork && _ksr_is_main) {
+	if(imc_started != NULL || imc_start_failed)
+		return imc_started;
+	if(dont_fork && process_no == 0) {
+		imc_start_host(); /* Kamailio's timers and ctl are workers beside it */
+	} else if(_ksr_is_main) {
 		LM_ERR("not available in the main process\n");
-		failed = 1;
-		return NULL;
+		imc_start_failed = 1;
+	} else {
+		imc_start(IMC_ROLE_WORKER, NULL, 0);
 	}
-	engine = dont_fork ? imc_start_host(IMC_ROLE_WORKER | IMC_ROLE_HOST)
-					   : imc_start(IMC_ROLE_WORKER, NULL, 0);
-	failed = engine == NULL;
-	return engine;
+	return imc_started;
 }
 
 void imc_pump(void)
@@ -379,8 +355,9 @@ void imc_pump(void)
 	const imc_engine_t *engine;
 	imc_reply_t *reply;
 
-	if(!dont_fork || (engine = imc_worker()) == NULL)
+	if(!dont_fork || process_no != 0 || (engine = imc_worker()) == NULL)
 		return;
+	imc_report_failed(engine);
 	reply = imc_reply_buf();
 	while(engine->next(0, reply) == IMC_ENGINE_OK && reply->len > 0) {
 		if(imc_run_reply(engine, reply).no_memory)

@@ -36,18 +36,6 @@ static int imc_hdrs_fixed = 0; /* length of what never changes, at the start */
 
 static str imc_method = str_init("MESSAGE");
 
-/* What the callback of an invitation needs, in shared memory: tm may call it
- * in any process. */
-typedef struct imc_invitation
-{
-	str room;
-	str user;
-	str inviter;
-	str call_id;
-	str socket;
-	char text[];
-} imc_invitation_t;
-
 static char *imc_append(char *p, const char *s, size_t len)
 {
 	memcpy(p, s, len);
@@ -103,64 +91,11 @@ static int imc_build_headers(const imc_message_t *m, str *hdrs)
 	return 0;
 }
 
-static char *imc_store(char *p, str *dst, const str *src)
-{
-	dst->s = p;
-	dst->len = src->len;
-	return imc_append(p, src->s, src->len);
-}
-
-static imc_invitation_t *imc_new_invitation(
-		const imc_message_t *m, const str *user)
-{
-	imc_invitation_t *inv;
-	char *p;
-
-	inv = shm_malloc(sizeof(*inv) + m->from.len + user->len + m->inviter.len
-					 + m->call_id.len + m->socket.len);
-	if(inv == NULL) {
-		SHM_MEM_ERROR;
-		return NULL;
-	}
-	p = imc_store(inv->text, &inv->room, &m->from);
-	p = imc_store(p, &inv->user, user);
-	p = imc_store(p, &inv->inviter, &m->inviter);
-	p = imc_store(p, &inv->call_id, &m->call_id);
-	imc_store(p, &inv->socket, &m->socket);
-	return inv;
-}
-
-static int imc_report_invitation(
-		const imc_engine_t *engine, const imc_invitation_t *inv, int code);
-
-/* Counts the final result of a MESSAGE. */
-static void imc_count_result(int code)
+void imc_count_result(int code)
 {
 	imc_counter_add(IMC_C_COMPLETED, 1);
 	if(code >= 300)
 		imc_counter_add(IMC_C_UNDELIVERED, 1);
-}
-
-/* tm's final result of an invitation (TMCB_LOCAL_COMPLETED, once). */
-static void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
-{
-	imc_invitation_t *inv = (imc_invitation_t *)*ps->param;
-	const imc_engine_t *engine;
-
-	(void)t;
-	(void)type;
-	*ps->param = NULL;
-	if(inv == NULL)
-		return;
-	imc_count_result(ps->code);
-	if(ps->code >= 300) {
-		LM_INFO("invitation of %.*s to %.*s failed with %d\n",
-				STR_FMT(&inv->user), STR_FMT(&inv->room), ps->code);
-		engine = imc_worker();
-		if(engine != NULL)
-			imc_report_invitation(engine, inv, ps->code);
-	}
-	shm_free(inv);
 }
 
 /* tm's final result of any other MESSAGE. */
@@ -203,7 +138,7 @@ static int imc_send_invitation(
 		return E_OUT_OF_MEM;
 	ret = imc_send_one(m, to, hdrs, body, inv);
 	if(ret <= 0) /* tm did not take the callback */
-		shm_free(inv);
+		imc_free_invitation(inv);
 	return ret;
 }
 
@@ -260,9 +195,7 @@ static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
 	return sent;
 }
 
-/* Hands an event to the engine and does what it answers. Returns the code of
- * the answer, 0 if there is none. */
-static int imc_report(const imc_engine_t *engine, const imc_event_t *ev)
+int imc_report(const imc_engine_t *engine, const imc_event_t *ev)
 {
 	imc_reply_t *answer = imc_reply_buf();
 
@@ -288,30 +221,12 @@ static int imc_report_sent(const imc_engine_t *engine, const imc_message_t *m,
 	return imc_report(engine, &ev);
 }
 
-static int imc_report_invitation(
-		const imc_engine_t *engine, const imc_invitation_t *inv, int code)
-{
-	imc_event_t ev;
-
-	memset(&ev, 0, sizeof(ev));
-	ev.kind = IMC_EV_INVITATION_FAILED;
-	ev.code = code;
-	ev.room = imc_slice(&inv->room);
-	ev.user = imc_slice(&inv->user);
-	ev.inviter = imc_slice(&inv->inviter);
-	ev.call_id = imc_slice(&inv->call_id);
-	ev.socket = imc_slice(&inv->socket);
-	return imc_report(engine, &ev);
-}
-
 /* Sends a MESSAGE record and reports what became of it: always if it came
  * from the queue (it has an id), otherwise if something is left. */
 static void imc_send_message(
 		const imc_engine_t *engine, const imc_record_t *rec, imc_ran_t *ran)
 {
-	imc_invitation_t inv;
 	imc_message_t m;
-	imc_reader_t to;
 	imc_sent_t sent;
 	int code = 0;
 
@@ -322,15 +237,8 @@ static void imc_send_message(
 	sent = imc_send_all(&m, m.id != 0);
 	if(m.id != 0 || sent.no_memory)
 		code = imc_report_sent(engine, &m, &sent);
-	if(sent.refused && (m.flags & IMC_MSG_INVITATION)) {
-		to = m.to;
-		inv.room = m.from;
-		inv.user = imc_read_str(&to);
-		inv.inviter = m.inviter;
-		inv.call_id = m.call_id;
-		inv.socket = m.socket;
-		code = imc_report_invitation(engine, &inv, 0);
-	}
+	if(sent.refused && (m.flags & IMC_MSG_INVITATION))
+		code = imc_invitation_refused(engine, &m);
 	if(code < 0)
 		ran->code = code;
 	if(sent.no_memory)

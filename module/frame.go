@@ -26,6 +26,7 @@ const (
 	frameFailed   = 4 // worker: an invitation failed
 	frameAnswer   = 5 // host: records, and with the last frame the code
 	frameSnapshot = 6 // host: the only answer to a request, to be handled with this
+	frameWhole    = 7 // worker: as frameRequest, but no snapshot is to be the answer
 )
 
 var errFrame = errors.New("malformed frame")

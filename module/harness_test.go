@@ -263,3 +263,20 @@ func testConn(tb testing.TB) (*conn, func() []frame) {
 	}()
 	return c, func() []frame { return <-done }
 }
+
+// awaitMessage returns the next MESSAGE that the host has for its main thread,
+// and reports it sent.
+func (x *tester) awaitMessage() sent {
+	x.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		r := x.next(100 * time.Millisecond)
+		require.Equal(x.t, StatusOK, r.status, "%v", r.logs)
+		if len(r.messages) > 0 {
+			require.Equal(x.t, StatusOK, x.event(&Event{Kind: EventSent, Message: r.records[0]}).status)
+			return r.messages[0]
+		}
+	}
+	require.Fail(x.t, "no MESSAGE came")
+	return sent{}
+}

@@ -36,6 +36,8 @@ type Host struct {
 	notes    *notes
 	wake     chan struct{} // holds one token if there may be something for next
 
+	withdrawals *withdrawals
+
 	ctx    context.Context //nolint:containedctx // ends with stop, not with a call
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when the rooms are loaded
@@ -46,9 +48,10 @@ type Host struct {
 	store engine.Store       // the same; nil in mode 0
 
 	conns   []*conn
-	mu      sync.Mutex     // held while serve is started for conns, or they are closed
+	mu      sync.Mutex     // held while withdraw is started, or conns are closed
 	ended   atomic.Bool    // set with mu held
-	serving sync.WaitGroup // goroutines of serve
+	broken  atomic.Bool    // a goroutine ended in a panic: the host cannot go on
+	serving sync.WaitGroup // goroutines of serve and withdraw
 }
 
 // newHost starts the host: loading goes on in a goroutine, see next.
@@ -60,6 +63,8 @@ func newHost(s *Settings) (*Host, error) {
 		wake:     make(chan struct{}, 1),
 		ready:    make(chan struct{}),
 		failed:   make(chan struct{}),
+
+		withdrawals: newWithdrawals(),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.notes = &notes{wake: h.awake}
@@ -74,6 +79,10 @@ func newHost(s *Settings) (*Host, error) {
 		}
 		h.conns = append(h.conns, c)
 	}
+	for _, c := range h.conns {
+		h.serving.Add(1)
+		go h.serve(c)
+	}
 	go h.start()
 	return h, nil
 }
@@ -86,7 +95,8 @@ func (h *Host) awake() {
 	}
 }
 
-// start opens the storage, loads the rooms and then serves.
+// start opens the storage and loads the rooms. Until it has, workers' requests
+// are refused.
 func (h *Host) start() {
 	defer func() {
 		if v := recover(); v != nil {
@@ -107,10 +117,8 @@ func (h *Host) start() {
 	if h.ended.Load() {
 		return
 	}
-	for _, c := range h.conns {
-		h.serving.Add(1)
-		go h.serve(c)
-	}
+	h.serving.Add(1)
+	go h.withdraw()
 }
 
 func (h *Host) fail() {
@@ -178,7 +186,7 @@ func (h *Host) gauges() {
 // next waits at most timeout for something to do on the main thread and
 // writes it to reply: log lines, READY once, and at most one MESSAGE record,
 // which is reported with EventSent or EventUnsent. StatusStart: the start
-// failed, the reason is in the reply.
+// failed, StatusPanic: the host cannot go on; the reason is in the reply.
 func (h *Host) next(timeout time.Duration, reply *Reply) Status {
 	var expired <-chan time.Time
 	if timeout > 0 {
@@ -201,11 +209,15 @@ func (h *Host) next(timeout time.Duration, reply *Reply) Status {
 // poll writes what there is to do to reply, and reports whether there was
 // anything.
 func (h *Host) poll(reply *Reply) (_ Status, something bool) {
-	// A failed start says why before it closes failed.
+	// Both say why first.
 	failed := isClosed(h.failed)
+	broken := h.broken.Load()
 	something = h.notes.write(reply, RecordMax)
 	if failed {
 		return StatusStart, true
+	}
+	if broken {
+		return StatusPanic, true
 	}
 	if !h.told && isClosed(h.ready) {
 		h.told = true
@@ -263,6 +275,17 @@ func (h *Host) unsent(e *Event, reply *Reply) Status {
 	return StatusOK
 }
 
+// guard is deferred by goroutines that others rely on: a panic in one of them
+// is logged, and the host cannot go on. Not recovered, it would end the process
+// without a word in the log.
+func (h *Host) guard() {
+	if v := recover(); v != nil {
+		h.noteAll(panicNotes(v))
+		h.broken.Store(true)
+		h.awake()
+	}
+}
+
 // stop ends the service: no more requests are taken, storage is closed. What
 // is queued can still be taken with next.
 func (h *Host) stop() Status {
@@ -272,6 +295,7 @@ func (h *Host) stop() Status {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer h.guard()
 		h.serving.Wait()
 		if !isClosed(h.ready) {
 			return

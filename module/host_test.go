@@ -196,8 +196,8 @@ func TestInvitationThatFailed(t *testing.T) {
 	assert.Equal(t, user(0), r.messages[0].inviter)
 	r = w.event(&Event{Kind: EventInvitationFailed, Code: 404, Room: room, User: "sip:guest@example.org", Inviter: user(0), CallID: "call"})
 	assert.Equal(t, StatusOK, r.status)
-	require.Len(t, r.messages, 1)
-	assert.Equal(t, []string{user(0)}, r.messages[0].to)
+	assert.Empty(t, r.messages, "who reports it is not made to wait")
+	assert.Equal(t, []string{user(0)}, s.host.awaitMessage().to, "who invited is told")
 	assert.Equal(t, 1, s.host.counter(CounterMembers))
 }
 
@@ -220,6 +220,10 @@ func TestBothInOneProcess(t *testing.T) {
 	assert.NotEmpty(t, x.drain())
 	assert.Equal(t, StatusOK, x.event(&Event{Kind: EventInvitationFailed, Room: room, User: user(9), Inviter: user(0)}).status)
 	assert.Equal(t, 4, x.counter(CounterMembers))
+	x.handle(user(0), room, "#invite sip:guest@example.org")
+	x.drain()
+	assert.Equal(t, StatusOK, x.event(&Event{Kind: EventInvitationFailed, Room: room, User: "sip:guest@example.org", Inviter: user(0)}).status)
+	assert.Equal(t, []string{user(0)}, x.awaitMessage().to)
 	assert.Equal(t, StatusOK, x.p.Stop())
 	assert.Equal(t, StatusTimeout, x.handle(user(0), room, "hello").status)
 }
@@ -298,6 +302,22 @@ func TestPanicInTheHostIsRecovered(t *testing.T) {
 	}
 	assert.Contains(t, got.logs[0], "panic: ")
 	assert.Contains(t, strings.Join(got.logs, "\n"), "serve.go", "the stack")
+}
+
+func TestPanicOfAGoroutineEndsTheHost(t *testing.T) {
+	s := start(t, 0, nil).ready()
+	h := s.host.p.host
+	h.serving.Add(1)
+	go h.serve(&conn{at: 1}) // cannot be: it panics before it has a frame
+	r := s.host.next(5 * time.Second)
+	logs := r.logs
+	for r.status == StatusOK {
+		require.NotEmpty(t, r.logs, "nothing was reported")
+		r = s.host.next(5 * time.Second)
+		logs = append(logs, r.logs...)
+	}
+	assert.Equal(t, StatusPanic, r.status)
+	assert.Contains(t, strings.Join(logs, "\n"), "serve.go", "the stack")
 }
 
 func TestNotesAreBounded(t *testing.T) {

@@ -45,6 +45,59 @@ func record(users ...int) *engine.RoomRecord {
 	return r
 }
 
+// TestInvitationFailsWhileTheDatabaseIsAway: it is withdrawn when the database
+// is back, and who reported it does not wait.
+func TestInvitationFailsWhileTheDatabaseIsAway(t *testing.T) {
+	const guest = "sip:guest@example.org"
+	for _, mode := range []int{1, 2} {
+		store := enginetest.NewStore()
+		s := withStore(t, mode, 0, store).ready()
+		w := s.workers[0]
+		w.room(room, 1)
+		require.Equal(t, 1, w.handle(user(0), room, "#invite "+guest).code)
+		store.Fail(engine.ErrUnavailable)
+		for _, reporter := range []*tester{w, s.host} {
+			began := time.Now()
+			r := reporter.event(&Event{Kind: EventInvitationFailed, Code: 408, Room: room, User: guest, Inviter: user(0), CallID: "call"})
+			assert.Equal(t, StatusOK, r.status)
+			assert.Less(t, time.Since(began), 500*time.Millisecond)
+		}
+		require.Eventually(t, func() bool { // it was tried in vain
+			return strings.Contains(strings.Join(s.host.next(10*time.Millisecond).logs, "\n"), "database does not answer")
+		}, 5*time.Second, time.Millisecond)
+		store.Fail(nil)
+		m := s.host.awaitMessage()
+		assert.Equal(t, []string{user(0)}, m.to)
+		assert.Contains(t, string(m.body), "guest")
+		assert.Equal(t, -1, w.query(QueryRoomMember, room, guest).code)
+		require.Equal(t, 1, w.handle(user(0), room, "#invite "+guest).code, "can be invited again")
+	}
+}
+
+// TestMemberThatNoSnapshotHolds: a table may hold longer names than commands
+// let anybody have.
+func TestMemberThatNoSnapshotHolds(t *testing.T) {
+	for _, mode := range []int{1, 2} {
+		rec := record(0, 1, 2)
+		rec.Members[2].User = strings.Repeat("\U0001f600", 64)
+		long := "sip:" + rec.Members[2].User + "@example.org"
+		require.Greater(t, len(long), 256)
+		store := enginetest.NewStore()
+		store.Put(rec)
+		s := withStore(t, mode, time.Minute, store).ready()
+		w := s.workers[0]
+		for range 3 {
+			r := w.handle(user(0), room, "hello")
+			assert.Equal(t, StatusOK, r.status)
+			assert.Equal(t, 1, r.code)
+			assert.Contains(t, recipientsOf(r), user(1))
+			assert.Empty(t, r.logs)
+		}
+		assert.Equal(t, 1, w.handle(user(3), room, "#join").code)
+		assert.Equal(t, 1, w.handle(user(0), "sip:other@example.org", "#create").code)
+	}
+}
+
 func TestRoomsSurviveInMode1(t *testing.T) {
 	store := enginetest.NewStore()
 	s := withStore(t, 1, 0, store).ready()

@@ -166,19 +166,13 @@ func (p *Process) Event(e *Event, reply *Reply) Status {
 		reply.Code = p.host.again(&h, to[e.First:], reply)
 		return StatusOK
 	case EventInvitationFailed:
-		ctx, cancel, err := p.host.local()
-		if err != nil {
-			note(reply, engine.LevelError, err.Error())
-			return StatusTimeout
-		}
-		defer cancel()
-		own := Event{
+		reply.Code = engine.CodeOK
+		p.host.withdrawals.add(Event{
 			Kind: e.Kind, Code: e.Code,
 			Room: strings.Clone(e.Room), User: strings.Clone(e.User),
 			Inviter: strings.Clone(e.Inviter), CallID: strings.Clone(e.CallID),
 			Socket: strings.Clone(e.Socket),
-		}
-		reply.Code = p.host.invitationFailed(ctx, &own, reply)
+		})
 		return StatusOK
 	}
 	return StatusInvalid

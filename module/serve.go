@@ -55,6 +55,7 @@ func (a *answer) send(flags byte) {
 func (h *Host) serve(c *conn) {
 	defer h.serving.Done()
 	defer c.close()
+	defer h.guard()
 	var buf []byte
 	for {
 		kind, id, payload, err := c.read()
@@ -96,9 +97,14 @@ func (h *Host) serveFrame(kind byte, payload []byte, a *answer) {
 			a.send(answerLast)
 		}
 	}()
+	if !isClosed(h.ready) && (kind == frameRequest || kind == frameQuery) {
+		h.serveNotReady(kind, payload, a)
+		a.send(answerLast)
+		return
+	}
 	switch kind {
-	case frameRequest:
-		h.serveRequest(payload, a)
+	case frameRequest, frameWhole:
+		h.serveRequest(payload, kind == frameWhole, a)
 	case frameQuery:
 		h.serveQuery(payload, a)
 	case frameUnsent:
@@ -114,15 +120,38 @@ func (h *Host) serveFrame(kind byte, payload []byte, a *answer) {
 			a.status = StatusInvalid
 			break
 		}
-		ctx, cancel := context.WithTimeout(h.ctx, h.settings.Timeout)
-		defer cancel()
-		a.code = h.invitationFailed(ctx, &e, a)
+		a.code = engine.CodeOK
+		h.withdrawals.add(e)
 	default:
 		a.status = StatusInvalid
 	}
 	if !a.done {
 		a.send(answerLast)
 	}
+}
+
+// serveNotReady refuses at once what comes while the rooms are being loaded,
+// which may take as long as the database does.
+func (h *Host) serveNotReady(kind byte, payload []byte, a *answer) {
+	a.status = StatusTimeout
+	a.code = -1
+	if kind == frameRequest {
+		_, r, ok := parseRequest(payload)
+		if !ok {
+			a.status = StatusInvalid
+			return
+		}
+		a.code = h.refusal(&r)
+		note(a, engine.LevelInfo, fmt.Sprintf("room %s: request of %s refused: %v", clip(r.RequestURI), clip(r.From), errNotReady))
+	}
+}
+
+// refusal returns the code of a request that is refused.
+func (h *Host) refusal(r *engine.Request) int {
+	if engine.IsCommand(r, h.settings.CommandStart) {
+		return engine.RefusalCode(r, h.settings.CommandStart)
+	}
+	return engine.CodeText
 }
 
 // within returns a context that ends early enough for the answer to reach
@@ -138,24 +167,21 @@ func (h *Host) within(deadline uint64) (_ context.Context, _ context.CancelFunc,
 	return ctx, cancel, true
 }
 
-func (h *Host) serveRequest(payload []byte, a *answer) {
+func (h *Host) serveRequest(payload []byte, whole bool, a *answer) {
 	deadline, r, ok := parseRequest(payload)
 	if !ok {
 		a.status = StatusInvalid
 		return
 	}
 	command := engine.IsCommand(&r, h.settings.CommandStart)
-	a.code = engine.CodeText
-	if command {
-		a.code = engine.RefusalCode(&r, h.settings.CommandStart)
-	}
+	a.code = h.refusal(&r)
 	ctx, cancel, ok := h.within(deadline)
 	if !ok {
 		a.done = true
 		return
 	}
 	defer cancel()
-	if !command && h.sendSnapshot(ctx, &r, a) {
+	if !command && !whole && h.sendSnapshot(ctx, &r, a) {
 		a.done = true
 		return
 	}
@@ -165,8 +191,8 @@ func (h *Host) serveRequest(payload []byte, a *answer) {
 // sendSnapshot answers a text with a snapshot of its room, for the worker to
 // handle it and those that follow. It reports false if the host has to handle
 // the text: it is not plain, there is no such room, the sender is no member,
-// the room is large or has MESSAGEs in the queue, or the database has to be
-// asked each time.
+// the room is large, has MESSAGEs in the queue or a member whose URI is too
+// long for a snapshot, or the database has to be asked each time.
 func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) bool {
 	if !plain(r) || h.settings.Mode == 2 && h.settings.CacheTTL == 0 {
 		return false
@@ -184,7 +210,7 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) b
 		return false // without a look at a view, which would have to be made first
 	}
 	v, err := h.conf.View(ctx, key)
-	if err != nil || v == nil || len(v.Members) > most {
+	if err != nil || v == nil || len(v.Members) > most || !storable(v) {
 		return false
 	}
 	var buf [256]byte
@@ -274,15 +300,4 @@ func (h *Host) again(m *head, to []string, out sink) (code int) {
 	h.counters.add(CounterDropped, len(to))
 	note(out, engine.LevelWarning, fmt.Sprintf("room %s: %d MESSAGEs dropped: no memory and the queue is full", m.room, len(to)))
 	return engine.CodeText
-}
-
-// invitationFailed withdraws an invitation that did not reach the invitee.
-func (h *Host) invitationFailed(ctx context.Context, e *Event, out sink) (code int) {
-	o := h.conf.InvitationFailed(ctx, e.Room, e.User, e.Inviter, e.CallID, e.Socket)
-	for _, n := range o.Notes {
-		note(out, n.Level, n.Text)
-	}
-	h.sendAll(o.Messages, out)
-	h.gauges()
-	return o.Code
 }

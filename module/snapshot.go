@@ -1,8 +1,8 @@
 package module
 
 import (
-	"bytes"
 	"encoding/binary"
+	"strings"
 	"unsafe"
 
 	"kamailio-imc/engine"
@@ -184,7 +184,7 @@ func makeSnapshot(dst, payload []byte, asked uint64) (snapshot, bool) {
 	version, ttl := d.u64(), d.u64()
 	uri := d.str()
 	n := d.u32()
-	if d.bad || !stored(uri) || n > maxSnapshotMembers {
+	if d.bad || !stored(view(uri)) || n > maxSnapshotMembers {
 		return nil, false
 	}
 	expires := uint64(0)
@@ -204,7 +204,7 @@ func makeSnapshot(dst, payload []byte, asked uint64) (snapshot, bool) {
 	for range n {
 		at := len(to) - len(d.b)
 		member := d.str()
-		if !stored(member) {
+		if !stored(view(member)) {
 			return nil, false
 		}
 		if slots > 0 {
@@ -220,8 +220,22 @@ func makeSnapshot(dst, payload []byte, asked uint64) (snapshot, bool) {
 
 const scheme = "sip:"
 
-// stored reports whether the host may store such a URI, sip:user@host.
-func stored(uri []byte) bool {
-	return len(uri) <= longestField-4 && bytes.HasPrefix(uri, []byte(scheme)) &&
-		bytes.IndexByte(uri[len(scheme):], '@') >= 0
+// storable reports whether a snapshot can be made of v. What a table holds may
+// be longer than what the commands let anybody store.
+func storable(v *engine.RoomView) bool {
+	if !stored(v.URI) {
+		return false
+	}
+	for _, uri := range v.Members {
+		if !stored(uri) {
+			return false
+		}
+	}
+	return true
+}
+
+// stored reports whether a snapshot may hold such a URI, sip:user@host.
+func stored(uri string) bool {
+	return len(uri) <= longestField-4 && strings.HasPrefix(uri, scheme) &&
+		strings.IndexByte(uri[len(scheme):], '@') >= 0
 }

@@ -80,28 +80,35 @@ func (w *Worker) handle(r *engine.Request, command bool, reply *Reply) Status {
 		return StatusOK // the code is that of a refusal
 	}
 	deadline := w.deadline()
-	w.begin(frameRequest)
-	w.frame = appendRequest(w.frame, deadline, r)
-	answer, status, err := w.ask(deadline, reply, false)
+	answer, status, err := w.askRequest(frameRequest, deadline, r, reply)
+	if err == nil && answer != nil {
+		s, ok := makeSnapshot(w.made, answer, deadline-uint64(w.settings.Timeout))
+		if w.made = s[:0]; cap(w.made) > answerChunk {
+			w.made = nil
+		}
+		if ok && !command && s.of(w.room) {
+			w.cache.put(w.room, s)
+			if !w.fanOut(s, r, reply) {
+				note(reply, engine.LevelInfo, fmt.Sprintf("room %s: text of %s refused: it does not fit into a MESSAGE", s.uri(), clip(r.From)))
+			}
+			return StatusOK
+		}
+		note(reply, engine.LevelError, fmt.Sprintf("room %s: a snapshot that cannot be used: the engine handles the request", clip(r.RequestURI)))
+		if answer, status, err = w.askRequest(frameWhole, deadline, r, reply); err == nil && answer != nil {
+			err = errFrame
+		}
+	}
 	if err != nil {
 		return w.unanswered(err, fmt.Sprintf("room %s: request of %s refused", clip(r.RequestURI), clip(r.From)), reply)
 	}
-	if answer == nil {
-		return status
-	}
-	s, ok := makeSnapshot(w.made, answer, deadline-uint64(w.settings.Timeout))
-	if w.made = s[:0]; cap(w.made) > answerChunk {
-		w.made = nil
-	}
-	if !ok || command || !s.of(w.room) {
-		w.link.closed = true
-		return w.unanswered(errFrame, "snapshot of "+clip(r.RequestURI), reply)
-	}
-	w.cache.put(w.room, s)
-	if !w.fanOut(s, r, reply) {
-		note(reply, engine.LevelInfo, fmt.Sprintf("room %s: text of %s refused: it does not fit into a MESSAGE", s.uri(), clip(r.From)))
-	}
-	return StatusOK
+	return status
+}
+
+// askRequest sends r as a frame of this kind and takes the answer, see answer.
+func (w *Worker) askRequest(kind byte, deadline uint64, r *engine.Request, reply *Reply) (snapshot []byte, _ Status, _ error) {
+	w.begin(kind)
+	w.frame = appendRequest(w.frame, deadline, r)
+	return w.ask(deadline, reply, false)
 }
 
 // snapshot returns the room's snapshot if there is one that holds, and sets
@@ -291,8 +298,7 @@ func (w *Worker) answer(id uint32, deadline uint64, reply *Reply, lazily bool) (
 		}
 		last, code, status, records, ok := parseAnswer(payload)
 		if kind != frameAnswer || !ok {
-			w.link.closed = true
-			return nil, StatusTimeout, fmt.Errorf("%w: %w", errClosed, errFrame)
+			return nil, StatusTimeout, errFrame
 		}
 		reply.Code = code
 		reply.records(records)
@@ -322,15 +328,15 @@ func (w *Worker) late(kind byte, payload []byte, reply *Reply) {
 	}
 }
 
-// unanswered reports that the host did not answer. A host that is gone is
-// reported once.
+// unanswered reports that the host did not answer, or not with what was asked
+// for. A host that is gone is reported once.
 func (w *Worker) unanswered(err error, what string, reply *Reply) Status {
 	switch {
-	case !errors.Is(err, errTimeout) && w.told:
 	case errors.Is(err, errTimeout):
 		note(reply, engine.LevelWarning, fmt.Sprintf("%s: %v (%v)", what, err, w.settings.Timeout))
+	case errors.Is(err, errClosed) && w.told:
 	default:
-		w.told = true
+		w.told = w.told || errors.Is(err, errClosed)
 		note(reply, engine.LevelError, fmt.Sprintf("%s: %v", what, err))
 	}
 	return StatusTimeout

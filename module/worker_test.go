@@ -127,6 +127,43 @@ func TestWorkerWritesALargeRequestToASlowHost(t *testing.T) {
 	}
 }
 
+// TestWorkerGoesOnAfterASnapshotThatCannotBeUsed: the host handles that
+// request, and the next ones are asked as ever.
+func TestWorkerGoesOnAfterASnapshotThatCannotBeUsed(t *testing.T) {
+	long := "sip:" + strings.Repeat("x", 300) + "@example.org"
+	for name, members := range map[string][]string{"too long": {user(0), long}, "no SIP URI": {user(0), "bob"}} {
+		t.Run(name, func(t *testing.T) {
+			w, c := lonely(t, 2*time.Second)
+			kinds := make(chan byte, 8)
+			go func() {
+				for {
+					kind, id, _, err := c.read()
+					if err != nil {
+						return
+					}
+					kinds <- kind
+					if kind == frameRequest {
+						frame := appendSnapshot(beginFrame(nil, frameSnapshot, id), 0, 0, room, members)
+						_ = c.write(endFrame(frame, 0))
+						continue
+					}
+					a := newAnswer(c, id, nil)
+					a.code = 1
+					message(a, &engine.Message{From: room, To: [][]string{{long}}, ContentType: "text/plain", Body: []byte("hello")})
+					a.send(answerLast)
+				}
+			}()
+			for range 2 {
+				r := w.handle(user(0), room, "hello")
+				assert.Equal(t, StatusOK, r.status)
+				assert.Equal(t, 1, r.code)
+				assert.Equal(t, []string{long}, recipientsOf(r))
+				assert.Equal(t, []byte{frameRequest, frameWhole}, []byte{<-kinds, <-kinds})
+			}
+		})
+	}
+}
+
 func TestWorkerRefusesWhatNoFrameHolds(t *testing.T) {
 	w, _ := lonely(t, time.Second)
 	r := w.handle(user(0), room, strings.Repeat("x", frameMax))
