@@ -188,6 +188,7 @@ func (h *Host) gauges() {
 // which is reported with EventSent or EventUnsent. StatusStart: the start
 // failed, StatusPanic: the host cannot go on; the reason is in the reply.
 func (h *Host) next(timeout time.Duration, reply *Reply) Status {
+	debugNext()
 	var expired <-chan time.Time
 	if timeout > 0 {
 		timer := time.NewTimer(timeout)

@@ -173,6 +173,7 @@ func (h *Host) serveRequest(payload []byte, whole bool, a *answer) {
 		a.status = StatusInvalid
 		return
 	}
+	debugServe(&r)
 	command := engine.IsCommand(&r, h.settings.CommandStart)
 	a.code = h.refusal(&r)
 	ctx, cancel, ok := h.within(deadline)

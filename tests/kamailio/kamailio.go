@@ -91,6 +91,8 @@ type Options struct {
 	TextDB bool
 	// JSONRPC loads the module jsonrpcs, for Server.JSONRPC.
 	JSONRPC bool
+	// OpenFiles are the limits of open files, "soft:hard"; "" leaves them.
+	OpenFiles string
 	// Args are further arguments of kamailio, for example "-x", "tlsf".
 	Args []string
 	// ReadyRPC is polled until it answers without a fault, after OPTIONS was
@@ -224,7 +226,7 @@ func (s *Server) launch(args []string) error {
 		mode = "-D"
 	}
 	// no context: it is stopped by signals, in order, when the test ends
-	s.cmd = exec.Command("kamailio", append([]string{mode}, args...)...)
+	s.cmd = s.command(append([]string{mode}, args...))
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.Dir = s.Dir
 	// a group of its own: signals reach this server's processes only; and it
@@ -245,6 +247,16 @@ func (s *Server) launch(args []string) error {
 		close(s.done)
 	}()
 	return nil
+}
+
+// command makes the command, with the limits of its open files.
+func (s *Server) command(args []string) *exec.Cmd {
+	soft, hard, ok := strings.Cut(s.opts.OpenFiles, ":")
+	if !ok {
+		return exec.Command("kamailio", args...)
+	}
+	script := fmt.Sprintf(`ulimit -Sn %s && ulimit -Hn %s && exec kamailio "$@"`, soft, hard)
+	return exec.Command("sh", append([]string{"-c", script, "kamailio"}, args...)...)
 }
 
 func (s *Server) ctlSocket() string { return filepath.Join(s.Dir, "ctl") }
@@ -287,6 +299,15 @@ func (s *Server) Ended() bool {
 	default:
 		return false
 	}
+}
+
+// ExitCode is that of the main process, which has ended; -1 if it died of a
+// signal or runs.
+func (s *Server) ExitCode() int {
+	if !s.Ended() {
+		return -1
+	}
+	return s.cmd.ProcessState.ExitCode()
 }
 
 // Wait waits until the main process has ended and all its children with it.
