@@ -298,6 +298,11 @@ imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
 	return ran;
 }
 
+int imc_is_sending(void)
+{
+	return imc_depth > 0;
+}
+
 /* Allocated with malloc(): pages that are never touched cost nothing, and the
  * pool of private memory is the operator's to size. */
 imc_reply_t *imc_reply_buf(void)
