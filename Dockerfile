@@ -5,7 +5,7 @@
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN make && make install DESTDIR=/out
+RUN make build-deps && make && make install DESTDIR=/out
 
 FROM debian:bookworm-slim
 RUN apt-get update \

@@ -113,6 +113,7 @@ func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
 	c := converter{}
 	start := c.bytes(s.cmd_start_char)
 	out := module.Settings{
+		Version:       c.text(s.version),
 		Roles:         module.Role(s.roles),
 		Mode:          int(s.db_mode),
 		CreateOnJoin:  s.create_on_join != 0,

@@ -115,7 +115,10 @@ void imc_proc_close_main(void)
 
 static void imc_fill_settings(imc_settings_t *s, int roles)
 {
+	static str version = str_init(IMC_VERSION);
+
 	memset(s, 0, sizeof(*s));
+	s->version = imc_slice(&version);
 	s->roles = roles;
 	s->db_mode = imc_params.db_mode;
 	s->create_on_join = imc_params.create_on_join;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,6 +105,7 @@ func (h *Host) start() {
 			h.fail()
 		}
 	}()
+	h.notes.addf(engine.LevelNotice, "version %s, %s, db_mode %d", version, runtime.Version(), h.settings.Mode)
 	if err := h.load(); err != nil {
 		h.notes.addf(engine.LevelError, "the engine cannot start: %v", err)
 		h.fail()

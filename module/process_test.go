@@ -2,6 +2,7 @@ package module
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -98,4 +99,14 @@ func received(messages []sent) map[string]string {
 		}
 	}
 	return out
+}
+
+// TestOtherVersion: the library works for an imc.so of its own version only.
+func TestOtherVersion(t *testing.T) {
+	s := testSettings(make([]atomic.Uint64, 2), make([]atomic.Uint64, CounterRow))
+	s.Roles = RoleHost
+	s.Version = "0.9"
+	_, err := Start(s)
+	require.ErrorIs(t, err, ErrSettings)
+	assert.Contains(t, err.Error(), "imc.so is version 0.9, imc_engine.so version ")
 }

@@ -24,6 +24,7 @@ var ErrSettings = errors.New("impossible settings")
 
 // Settings are what a process is started with.
 type Settings struct {
+	Version       string // of imc.so: this library works with no other
 	Roles         Role
 	Mode          int           // db_mode: 0, 1 or 2
 	CreateOnJoin  bool          //
@@ -54,6 +55,8 @@ func (s *Settings) check() error {
 		return fmt.Errorf("%w: %s", ErrSettings, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case s.Version != version:
+		return bad("imc.so is version %s, imc_engine.so version %s: install both of one build", s.Version, version)
 	case s.Roles&^(RoleWorker|RoleHost) != 0 || s.Roles == 0:
 		return bad("roles %d", s.Roles)
 	case s.Mode < 0 || s.Mode > 2:

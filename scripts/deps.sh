@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Installs what the project needs, from Debian's own repositories.
+# What the project needs, from Debian's own repositories.
 #
-#   deps.sh build   what builds and runs the module (make, make demo, make run)
-#   deps.sh all     the same, and what make test and make lint need (make deps)
+#   deps.sh check build|all     says what is missing and how to get it
+#   deps.sh install build|all   installs it (make build-deps, make deps)
 #
-# Does nothing, and asks for no rights, when all of it is installed. Otherwise
-# it needs root or sudo. No service is started by it: while apt runs, a
+# build is what builds and runs the module; all is the same, and what make test
+# and make lint need.
+#
+# Does nothing, and asks for no rights, when all of it is there. install needs
+# root or sudo otherwise. No service is started by it: while apt runs, a
 # policy-rc.d says no to every start, unless the machine has one of its own.
 set -euo pipefail
 
-build=(kamailio gcc libc6-dev make binutils dpkg-dev ca-certificates)
+run=(kamailio) # with KAMAILIO_SRC that Kamailio takes its place
+build=(gcc libc6-dev make binutils dpkg-dev ca-certificates)
 test=(
 	kamailio-lua-modules       # KEMI from a script
 	kamailio-mysql-modules     # the stock module, beside which ours is tested
@@ -22,11 +26,11 @@ test=(
 	shellcheck
 )
 
-case ${1:-} in
-	build) want=("${build[@]}") ;;
-	all) want=("${build[@]}" "${test[@]}") ;;
+case "$*" in
+	"check build" | "install build") want=("${run[@]}" "${build[@]}") ;;
+	"check all" | "install all") want=("${run[@]}" "${build[@]}" "${test[@]}") ;;
 	*)
-		echo "usage: $0 build|all" >&2
+		echo "usage: $0 check|install build|all" >&2
 		exit 2
 		;;
 esac
@@ -34,6 +38,14 @@ esac
 if ! command -v go >/dev/null; then
 	echo "Go is missing: the version that go.mod names, or a later one, has to be in PATH (https://go.dev/dl)" >&2
 	exit 1
+fi
+if [ "$1" = check ] && { [ -n "${KAMAILIO_SRC:-}" ] || ! command -v dpkg-query >/dev/null; }; then
+	# No packages to ask for: the compiler has to be there, by any way.
+	if ! ${CC:-gcc} --version >/dev/null 2>&1; then
+		echo "there is no C compiler: ${CC:-gcc}" >&2
+		exit 1
+	fi
+	exit 0
 fi
 if ! command -v apt-get >/dev/null; then
 	echo "no apt-get here; install yourself: ${want[*]}" >&2
@@ -46,6 +58,16 @@ for package in "${want[@]}"; do
 	[ "$status" = installed ] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$1" = check ]; then
+	echo "these packages are missing: ${missing[*]}" >&2
+	if [ "$2" = build ]; then
+		echo "'make build-deps' installs them, 'make deps' also what the tests need (as root or with sudo)" >&2
+	else
+		echo "'make deps' installs them (as root or with sudo)" >&2
+	fi
+	exit 1
+fi
 
 root=()
 if [ "$(id -u)" -ne 0 ]; then

@@ -4,21 +4,49 @@
 #
 #   kamailio-source.sh DIR
 #
-# KAMAILIO_SRC names it, or else the Debian source package of the installed
-# Kamailio is unpacked into DIR/<version>. Nothing under /etc/apt or
-# /var/lib/apt is changed then: the machine's package sources are copied into
-# DIR, with deb turned into deb-src, and apt is told to work there. Needs no
-# root.
+# CC is the compiler that config.mak is made for. KAMAILIO_SRC names the source,
+# or else the Debian source package of the installed Kamailio is unpacked into
+# DIR/<version>. Nothing under /etc/apt or /var/lib/apt is changed then: the
+# machine's package sources are copied into DIR, with deb turned into deb-src,
+# and apt is told to work there. Needs no root. What apt and make say is in
+# DIR/log, and shown if they fail.
 set -euo pipefail
 
 dir=$(realpath -m "${1:?usage: $0 DIR}")
+cc=${CC:-gcc}
+log=$dir/log
+mkdir -p "$dir"
+
+# failed WHAT: the end.
+failed() {
+	sed -n '/^\(E\|W\|Err\|dpkg-source: error\|make\):\?/p' "$log" | tail -n 3 >&2
+	echo "$1 (all that was said: $log)" >&2
+	exit 1
+}
+
+# configured SOURCE: the machine that its config.mak is for.
+configured() {
+	$(sed -nE 's/^CC= *//p' "$1/src/config.mak") -dumpmachine 2>/dev/null || true
+}
 
 # finish SOURCE: makes its config.mak, if need be, and prints its path.
 finish() {
 	if [ ! -f "$1/src/config.mak" ]; then
 		# LIBSSL_SET_MUTEX_SHARED: distributions build Kamailio with libssl 1.1
 		# or later at hand; left alone, "make cfg" asks pkg-config on this machine.
-		make -s -C "$1/src" cfg LIBSSL_SET_MUTEX_SHARED=1 >/dev/null </dev/null
+		# HOST_ARCH: not every compiler is asked what it compiles for. Our
+		# variables are none of Kamailio's.
+		local cross=()
+		if [ "$($cc -dumpmachine)" != "$(gcc -dumpmachine 2>/dev/null)" ]; then
+			cross=("HOST_ARCH=$($cc -dumpmachine | sed -E 's/-.*//; s/^i.86$/i386/')")
+		fi
+		env -u MAKEFLAGS -u MFLAGS -u CFLAGS -u LDFLAGS -u CPPFLAGS -u KAMAILIO_SRC \
+			make -s -C "$1/src" cfg "CC=$cc" "${cross[@]}" LIBSSL_SET_MUTEX_SHARED=1 >"$log" 2>&1 </dev/null ||
+			failed "'make cfg' failed in $1/src"
+	elif [ "$(configured "$1")" != "$($cc -dumpmachine)" ]; then
+		echo "$1/src/config.mak is for $(configured "$1"), and $cc compiles for $($cc -dumpmachine):" \
+			"say KAMAILIO_SRC=<a copy of the source without config.mak>" >&2
+		exit 1
 	fi
 	echo "$1"
 }
@@ -33,7 +61,7 @@ if [ -n "${KAMAILIO_SRC:-}" ]; then
 fi
 
 if ! installed=$(dpkg-query -W -f '${source:Package}=${source:Version}' kamailio 2>/dev/null); then
-	echo "no Kamailio package is installed: 'make deps' installs Debian's; for another Kamailio say KAMAILIO_SRC=<its source>" >&2
+	echo "no Kamailio package is installed: 'make build-deps' installs Debian's; for another Kamailio say KAMAILIO_SRC=<its source>" >&2
 	exit 1
 fi
 version=${installed#*=}
@@ -70,16 +98,16 @@ echo "fetching the source of kamailio $version" >&2
 	cd "$dir/apt"
 	# A repository without sources fails here without harm, as long as
 	# Kamailio's is among the others.
-	"${apt[@]}" update >&2 </dev/null || true
-	"${apt[@]}" source --download-only "$installed" >&2 </dev/null || true
+	"${apt[@]}" update </dev/null || true
+	"${apt[@]}" source --download-only "$installed" </dev/null || true
+	files=(*.dsc)
+	[ ${#files[@]} -gt 0 ] || exit 1
 	# apt has checked each file against the signed index; the signature of
 	# upstream is not looked at, and some mirrors do not have it.
-	sed -i '/\.asc$/d' ./*.dsc
-	dpkg-source --no-check --no-copy -x ./*.dsc "$source" >apt.log
-) || {
-	echo "cannot get $installed from the package sources of this machine: say KAMAILIO_SRC=<directory with the source of Kamailio $version>" >&2
-	exit 1
-}
+	sed -i '/\.asc$/d' "${files[@]}"
+	dpkg-source --no-check --no-copy -x "${files[@]}" "$source"
+) >"$log" 2>&1 ||
+	failed "cannot get $installed from the package sources of this machine: say KAMAILIO_SRC=<folder with the source of Kamailio $version>"
 touch "$source/.unpacked"
 rm -rf "$dir/apt"
 finish "$source"
