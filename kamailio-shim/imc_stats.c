@@ -28,10 +28,11 @@ IMC_STAT(dropped, IMC_C_DROPPED)
 IMC_STAT(send_failed, IMC_C_SEND_FAILED)
 IMC_STAT(undelivered, IMC_C_UNDELIVERED)
 
-#define IMC_STAT_ENTRY(name)                              \
-	{                                                     \
-#name, STAT_IS_FUNC, (stat_var **)imc_stat_##name \
-	}
+/* the versions of clang-format disagree about this */
+/* clang-format off */
+#define IMC_STAT_ENTRY(name) \
+	{#name, STAT_IS_FUNC, (stat_var **)imc_stat_##name}
+/* clang-format on */
 
 static stat_export_t imc_stats[] = {
 		IMC_STAT_ENTRY(active_rooms),

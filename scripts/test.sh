@@ -3,18 +3,15 @@
 #
 #   test.sh FUZZTIME
 #
-# In this order, the quick ones first: formats and go vet; the engine without
-# cgo; engine and module under the race detector; every fuzz target for
-# FUZZTIME; then the boundary, with the triggers of test builds (imcdebug), and
-# everything that runs on a real Kamailio.
+# In this order, the quick ones first: the engine without cgo; engine and module
+# under the race detector; every fuzz target for FUZZTIME; then the boundary,
+# with the triggers of test builds (imcdebug), and everything that runs on a
+# real Kamailio. Formats and style are make lint's.
 set -euo pipefail
 
 fuzztime=${1:?usage: $0 FUZZTIME}
 
 step() { echo "== $*"; }
-
-step "formats, go vet, scripts"
-scripts/lint.sh
 
 step "engine without cgo"
 CGO_ENABLED=0 go test -count=1 ./engine/...
