@@ -16,14 +16,8 @@ dir=$(mktemp -d /tmp/kamailio-imc.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 stock=$(kamailio -h 2>&1 | sed -nE 's/.*Modules search path \(default: (.*)\)$/\1/p')
 
-cat <<END
-SIP server     $host:$port, UDP and TCP, no password
-your address   sip:NAME@$host, registered with $host:$port as registrar or outbound proxy
-a room         sip:chat-NAME@$host: send it a message #help, or #create
-questions      kamcmd -s unix:$dir/ctl imc.list_rooms
-end            Ctrl-C
-
-END
+asked='' server=''
+trap 'asked=1; [ -z "$server" ] || kill -TERM $server 2>/dev/null || true' INT TERM
 
 kamailio -DD -E -f tests/kamailio-config/demo/kamailio.cfg \
 	-L "$modules/:$stock/" -Y "$dir" -P "$dir/kamailio.pid" \
@@ -31,8 +25,25 @@ kamailio -DD -E -f tests/kamailio-config/demo/kamailio.cfg \
 	-A "SERVER_ADDR=\"$host:$port\"" -A "CTL_SOCKET=\"unix:$dir/ctl\"" &
 server=$!
 
-asked=
-trap 'asked=1; kill -TERM $server 2>/dev/null || true' INT TERM
+# Until the engine answers; Kamailio's own lines come before.
+serves() { kamcmd -s "unix:$dir/ctl" imc.list_rooms >/dev/null 2>&1; }
+runs() { [ -z "$asked" ] && kill -0 $server 2>/dev/null; }
+until serves || ! runs; do
+	sleep 0.1
+done
+if runs; then
+	cat <<END
+
+Ready.
+SIP server     $host:$port, UDP and TCP, no password
+your address   sip:NAME@$host, registered with $host:$port as registrar or outbound proxy
+a room         sip:chat-NAME@$host: send it a message #help, or #create
+questions      kamcmd -s unix:$dir/ctl imc.list_rooms
+end            Ctrl-C
+
+END
+fi
+
 code=0
 wait $server || code=$?
 if [ -n "$asked" ]; then # wait was interrupted: now for the end of Kamailio
