@@ -41,6 +41,7 @@ type Farm struct {
 	received []*Message    // requests in order of arrival
 	byID     map[string]*Message
 	answers  map[string]int // by Request-URI; 200 if not set
+	delays   map[string]time.Duration
 	waiting  map[string]chan *Message
 	broken   []error // datagrams that could not be read
 
@@ -97,6 +98,7 @@ func NewFarmAt(tb testing.TB, addr string) (*Farm, error) {
 		arrived: make(chan struct{}),
 		byID:    map[string]*Message{},
 		answers: map[string]int{},
+		delays:  map[string]time.Duration{},
 		waiting: map[string]chan *Message{},
 		keep:    true,
 
@@ -153,6 +155,14 @@ func (f *Farm) Addr() string { return f.conn.LocalAddr().String() }
 func (f *Farm) Answer(uri string, code int) {
 	f.mu.Lock()
 	f.answers[uri] = code
+	f.mu.Unlock()
+}
+
+// AnswerAfter has a user, named by Request-URI, take that long to answer a
+// request from now on.
+func (f *Farm) AnswerAfter(uri string, delay time.Duration) {
+	f.mu.Lock()
+	f.delays[uri] = delay
 	f.mu.Unlock()
 }
 
@@ -352,6 +362,7 @@ func (f *Farm) request(m *Message, from *net.UDPAddr) {
 	if !set {
 		code = 200
 	}
+	delay := f.delays[m.URI]
 	onArrive := f.onArrive
 	if earlier := f.byID[m.identity()]; earlier != nil {
 		earlier.Copies++
@@ -369,7 +380,12 @@ func (f *Farm) request(m *Message, from *net.UDPAddr) {
 	if onArrive != nil {
 		onArrive(m)
 	}
-	if code != Silence {
-		_, _ = f.conn.WriteToUDP(m.reply(code, "to-"+f.run), from)
+	answer := func() { _, _ = f.conn.WriteToUDP(m.reply(code, "to-"+f.run), from) }
+	switch {
+	case code == Silence:
+	case delay > 0:
+		time.AfterFunc(delay, answer)
+	default:
+		answer()
 	}
 }
