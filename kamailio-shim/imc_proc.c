@@ -28,6 +28,10 @@
  * configuration and at signals again. */
 #define IMC_NEXT_MS 100
 
+/* How long the main process waits for the engine to serve before it looks at
+ * signals again. */
+#define IMC_READY_MS 100
+
 /* How long the queue is drained at a stop. Kamailio's main process waits for
  * its children; an operator expects the whole to end within 3 s. */
 #define IMC_DRAIN_MS 1000
@@ -279,19 +283,55 @@ static void imc_engine_main(void)
 	_exit(0);
 }
 
+/* The last signal of the main process, which Kamailio looks at only when all
+ * is started; until then it takes a note of no other. In core's main.c, and in
+ * no header. */
+extern int sig_flag;
+
+/* Reports whether a signal ends the start. */
+static int imc_start_ended(void)
+{
+	int sig = *(volatile int *)&sig_flag;
+	siginfo_t child;
+
+	switch(sig) {
+		case 0:
+			return 0;
+		case SIGTERM:
+		case SIGINT:
+			LM_NOTICE("signal %d ends the start\n", sig);
+			return 1;
+		case SIGCHLD:
+			memset(&child, 0, sizeof(child));
+			if(waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0
+					&& child.si_pid != 0) {
+				LM_ERR("process %d ended during the start\n",
+						(int)child.si_pid);
+				return 1;
+			}
+	}
+	/* nothing that Kamailio would do now: a TERM must not be lost over it */
+	sig_flag = 0;
+	return 0;
+}
+
 /* Waits, in the main process, until the engine serves. Its load may take
- * long: it logs its progress. Returns -1 if it ended instead. */
+ * long: it logs its progress. Returns -1 if it ended instead, or if a signal
+ * ends the start. */
 static int imc_wait_ready(void)
 {
 	struct pollfd p = {.fd = imc_ready[0], .events = POLLIN};
 	char c;
 	ssize_t n;
 
-	do {
-		n = poll(&p, 1, -1);
+	for(;;) {
+		n = poll(&p, 1, IMC_READY_MS);
 		if(n > 0)
 			n = read(imc_ready[0], &c, 1);
-	} while(n < 0 && errno == EINTR);
+		if(n > 0 || (n == 0 && p.revents != 0) || (n < 0 && errno != EINTR)
+				|| imc_start_ended())
+			break;
+	}
 	imc_close(&imc_ready[0]);
 	return n == 1 ? 0 : -1;
 }

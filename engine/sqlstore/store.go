@@ -48,6 +48,10 @@ const (
 	maxIdleTime  = 30 * time.Second // less than a session's wait_timeout
 )
 
+// openTimeout bounds how long a server may take, from the connection attempt to
+// its first answer.
+const openTimeout = 10 * time.Second
+
 // Config says which database and tables to use.
 type Config struct {
 	URL          string            // db_url, see ParseURL
@@ -201,6 +205,8 @@ func (s *Store) pool(db *sql.DB, name string) {
 // ping sees that the database answers. SQLite refuses while another process
 // makes a new file ready.
 func (s *Store) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	for attempt := 0; ; attempt++ {
 		conn, release, err := s.conn(ctx)
 		if err == nil {
