@@ -20,13 +20,14 @@ func signals(signals ...syscall.Signal) func(r *run) func() {
 				require.NoError(r.t, err)
 			}
 		}
+		pids := s.Pids()
 		stop := make(chan struct{})
 		done := make(chan int)
 		go func() {
 			sent := 0
 			for {
 				for _, sig := range signals {
-					for _, pid := range s.Pids() {
+					for _, pid := range pids {
 						if syscall.Kill(pid, sig) == nil {
 							sent++
 						}

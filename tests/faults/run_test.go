@@ -274,7 +274,7 @@ func (s *scene) boot() {
 func (s *scene) works(limit time.Duration) {
 	s.t.Helper()
 	began := time.Now()
-	if err := await.Try(limit, func() error {
+	if err := await.Try(limit+s.probe.slack(), func() error {
 		rc, says := s.command(s.ctx, "again", "chat-again", "#create")
 		if rc != "1" {
 			return fmt.Errorf("#create: %s %q", rc, says)

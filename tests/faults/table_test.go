@@ -7,9 +7,8 @@ import (
 	"kamailio-imc/tests/kamailio"
 )
 
-// table is what can go wrong. The figures are bounds for users, on a machine
-// that does much else: texts of db_mode 2 and commands may wait for a database
-// for the 3 s that the engine waits, and a margin.
+// table is what can go wrong. Texts of db_mode 2 and commands may wait for a
+// database for the 3 s that the engine waits, and a margin.
 var table = []line{
 	{
 		fault: "shared memory short", where: "another module of the same Kamailio holds all but 2.5 MB of 16",
@@ -62,12 +61,12 @@ var table = []line{
 		on:  servers, server: true,
 		inject: statements(map[string][]string{
 			"MariaDB": {"SET GLOBAL read_only = ON"},
-			"PostgreSQL": {"ALTER DATABASE DATABASE SET default_transaction_read_only TO on",
-				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'"},
+			"PostgreSQL": {"ALTER DATABASE {database} SET default_transaction_read_only TO on",
+				"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = '{user}'"},
 		}, map[string][]string{
 			"MariaDB": {"SET GLOBAL read_only = OFF"},
-			"PostgreSQL": {"ALTER DATABASE DATABASE SET default_transaction_read_only TO off",
-				"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'USER'"},
+			"PostgreSQL": {"ALTER DATABASE {database} SET default_transaction_read_only TO off",
+				"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = '{user}'"},
 		}),
 		during:   calm,
 		commands: refused, text: quick, command: waits, recover: waits,
@@ -109,11 +108,11 @@ var table = []line{
 		see: "texts go on; commands are refused, at once",
 		on:  servers,
 		inject: statements(map[string][]string{
-			"MariaDB":    {"REVOKE INSERT, UPDATE, DELETE ON DATABASE.* FROM USER"},
-			"PostgreSQL": {"REVOKE INSERT, UPDATE, DELETE ON imc_rooms, imc_members FROM USER"},
+			"MariaDB":    {"REVOKE INSERT, UPDATE, DELETE ON {database}.* FROM {user}"},
+			"PostgreSQL": {"REVOKE INSERT, UPDATE, DELETE ON imc_rooms, imc_members FROM {user}"},
 		}, map[string][]string{
-			"MariaDB":    {"GRANT ALL ON DATABASE.* TO USER"},
-			"PostgreSQL": {"GRANT ALL ON imc_rooms, imc_members TO USER"},
+			"MariaDB":    {"GRANT ALL ON {database}.* TO {user}"},
+			"PostgreSQL": {"GRANT ALL ON imc_rooms, imc_members TO {user}"},
 		}),
 		during:   calm,
 		commands: refused, text: quick, command: waits, recover: waits,
