@@ -6,7 +6,8 @@
 # In this order, the quick ones first: the engine without cgo; engine and module
 # under the race detector; every fuzz target for FUZZTIME; then the boundary,
 # with the triggers of test builds (imcdebug), and everything that runs on a
-# real Kamailio. Formats and style are make lint's.
+# real Kamailio; the table of faults at last, since it bounds how long answers
+# take. Formats and style are make lint's.
 set -euo pipefail
 
 fuzztime=${1:?usage: $0 FUZZTIME}
@@ -29,4 +30,7 @@ done
 
 step "the boundary, and end to end"
 go test -count=1 -tags imcdebug ./cgo/...
-go test -count=1 ./tests/...
+go list ./tests/... | grep -v /tests/faults | xargs go test -count=1
+
+step "faults"
+go test -count=1 ./tests/faults

@@ -310,14 +310,6 @@ func (s *Server) ExitCode() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// EndError tells how the main process has ended: an *exec.ExitError, or an
-// error that says "exit status 0". It is nil while it runs.
-func (s *Server) EndError() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.waitErr
-}
-
 // Wait waits until the main process has ended and all its children with it.
 func (s *Server) Wait(timeout time.Duration) error {
 	pids := s.group()
