@@ -22,7 +22,7 @@ trap 'asked=1; [ -z "$server" ] || kill -TERM $server 2>/dev/null || true' INT T
 kamailio -DD -E -f tests/kamailio-config/demo/kamailio.cfg \
 	-L "$modules/:$stock/" -Y "$dir" -P "$dir/kamailio.pid" \
 	-l "udp:$host:$port" -l "tcp:$host:$port" \
-	-A "SERVER_ADDR=\"$host:$port\"" -A "CTL_SOCKET=\"unix:$dir/ctl\"" &
+	-A "SERVER_PORT=$port" -A "CTL_SOCKET=\"unix:$dir/ctl\"" &
 server=$!
 
 # Until the engine answers; Kamailio's own lines come before.

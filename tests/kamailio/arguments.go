@@ -57,6 +57,7 @@ func (s *Server) defines() (map[string]string, error) {
 		"LOG_LEVEL":                        strconv.Itoa(or(o.LogLevel, 2)),
 		"CTL_SOCKET":                       Quote("unix:" + s.ctlSocket()),
 		"SERVER_ADDR":                      Quote(s.Addr),
+		"SERVER_PORT":                      s.Addr[strings.LastIndexByte(s.Addr, ':')+1:],
 		strings.ToUpper(o.Module.String()): "",
 	}
 	if s.TLSAddr != "" {
