@@ -6,11 +6,15 @@
 
 #define _GNU_SOURCE /* dladdr() */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/dprint.h"
@@ -22,7 +26,10 @@
 /* The longest sleep of a worker's Go threads is this much longer. */
 #define IMC_WORKER_SLACK_NS (10 * 1000 * 1000UL)
 
+/* Absolute, empty if it is not known. */
 static char imc_engine_path[PATH_MAX];
+static int imc_engine_fd = -1; /* survives fork, not exec */
+static struct stat imc_engine_stat;
 static imc_engine_t imc_engine;
 static int imc_engine_loaded = 0;
 
@@ -43,30 +50,58 @@ static const struct
 		{"imc_engine_stop", (void **)&imc_engine.stop},
 };
 
-int imc_loader_init(void)
+void imc_loader_find(void)
 {
 	Dl_info info;
 	const char *slash;
-	size_t dir;
+	size_t at = 0, dir;
 
-	if(dladdr((void *)&imc_engine, &info) == 0 || info.dli_fname == NULL) {
-		LM_ERR("cannot find out where imc.so was loaded from\n");
-		return -1;
-	}
+	if(dladdr((void *)&imc_engine, &info) == 0 || info.dli_fname == NULL)
+		return;
 	slash = strrchr(info.dli_fname, '/');
 	dir = slash ? (size_t)(slash - info.dli_fname) + 1 : 0;
-	if(dir + sizeof(IMC_ENGINE_FILE) > sizeof(imc_engine_path)) {
-		LM_ERR("the path of imc.so is too long: %s\n", info.dli_fname);
+	if(*info.dli_fname != '/') {
+		if(getcwd(imc_engine_path, sizeof(imc_engine_path)) == NULL)
+			*imc_engine_path = '\0';
+		at = strlen(imc_engine_path);
+		imc_engine_path[at++] = '/';
+	}
+	if(at + dir + sizeof(IMC_ENGINE_FILE) > sizeof(imc_engine_path)) {
+		*imc_engine_path = '\0';
+		return;
+	}
+	memcpy(imc_engine_path + at, info.dli_fname, dir);
+	memcpy(imc_engine_path + at + dir, IMC_ENGINE_FILE,
+			sizeof(IMC_ENGINE_FILE));
+}
+
+int imc_loader_init(void)
+{
+	if(*imc_engine_path == '\0') {
+		LM_ERR("cannot find out where imc.so was loaded from: use an absolute"
+			   " mpath\n");
 		return -1;
 	}
-	memcpy(imc_engine_path, info.dli_fname, dir);
-	memcpy(imc_engine_path + dir, IMC_ENGINE_FILE, sizeof(IMC_ENGINE_FILE));
-	if(access(imc_engine_path, R_OK) != 0) {
-		LM_ERR("cannot read %s: install it in the same directory as imc.so\n",
-				imc_engine_path);
+	imc_engine_fd = open(imc_engine_path, O_RDONLY | O_CLOEXEC);
+	if(imc_engine_fd < 0 || fstat(imc_engine_fd, &imc_engine_stat) < 0) {
+		LM_ERR("cannot read %s: %s: install it in the same directory as"
+			   " imc.so\n",
+				imc_engine_path, strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+/* Reports whether a path leads to the library as it was at the start. */
+static int imc_is_engine(const char *path)
+{
+	struct stat now;
+
+	return stat(path, &now) == 0 && now.st_dev == imc_engine_stat.st_dev
+		   && now.st_ino == imc_engine_stat.st_ino
+		   && now.st_size == imc_engine_stat.st_size
+		   && now.st_mtim.tv_sec == imc_engine_stat.st_mtim.tv_sec
+		   && now.st_mtim.tv_nsec == imc_engine_stat.st_mtim.tv_nsec;
 }
 
 /* dlopen() starts the Go runtime and with it threads, which inherit from this
@@ -93,6 +128,35 @@ static void *imc_dlopen(const char *path, int worker)
 	return lib;
 }
 
+/* Opens the library of the start, also if another one was installed over it:
+ * processes that open it one after the other have to have the same. */
+static void *imc_open_engine(int worker)
+{
+	char path[32];
+	void *lib = NULL;
+	int changed = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", imc_engine_fd);
+	if(imc_is_engine(path)) {
+		lib = imc_dlopen(path, worker);
+	} else if(imc_is_engine(imc_engine_path)) {
+		/* there is no /proc, as in a chroot: the name has to do */
+		lib = imc_dlopen(imc_engine_path, worker);
+		changed = !imc_is_engine(imc_engine_path);
+	} else {
+		changed = 1;
+	}
+	if(changed) {
+		LM_ERR("%s is not the one that Kamailio was started with: restart"
+			   " Kamailio\n",
+				imc_engine_path);
+		return NULL;
+	}
+	if(lib == NULL)
+		LM_ERR("cannot load %s: %s\n", imc_engine_path, dlerror());
+	return lib;
+}
+
 const imc_engine_t *imc_load(int roles)
 {
 	void *lib;
@@ -104,11 +168,9 @@ const imc_engine_t *imc_load(int roles)
 
 	if(imc_sigstack() < 0)
 		return NULL;
-	lib = imc_dlopen(imc_engine_path, roles == IMC_ROLE_WORKER);
-	if(lib == NULL) {
-		LM_ERR("cannot load %s: %s\n", imc_engine_path, dlerror());
+	lib = imc_open_engine(roles == IMC_ROLE_WORKER);
+	if(lib == NULL)
 		return NULL;
-	}
 	for(i = 0; i < sizeof(imc_engine_syms) / sizeof(imc_engine_syms[0]); i++) {
 		*imc_engine_syms[i].slot = dlsym(lib, imc_engine_syms[i].name);
 		if(*imc_engine_syms[i].slot == NULL) {

@@ -107,6 +107,7 @@ int mod_register(char *path, int *dlflags, void *p1, void *p2)
 	(void)dlflags;
 	(void)p1;
 	(void)p2;
+	imc_loader_find();
 	sr_kemi_modules_add(sr_kemi_imc_exports);
 	return 0;
 }

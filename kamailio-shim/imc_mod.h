@@ -46,8 +46,12 @@ int imc_params_check(void);
 
 /* imc_loader.c */
 
-/* Finds the engine library beside imc.so. Called in mod_init: nothing is
- * loaded, but a library that is not there stops the start. */
+/* Finds out where the engine library is, beside imc.so. Called when that is
+ * loaded: a daemon changes its directory later. */
+void imc_loader_find(void);
+
+/* Opens the file of the library, for all processes. Called in mod_init: nothing
+ * is loaded, but a library that is not there stops the start. */
 int imc_loader_init(void);
 
 /* Loads the library into this process, once, for these roles (IMC_ROLE_...),

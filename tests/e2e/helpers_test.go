@@ -61,6 +61,16 @@ func (c *chat) must(ctx context.Context, rc, from, room, body string) {
 	require.Equal(c.t, rc, res.Get("X-RC"), "%s to %s: %.60q", from, room, body)
 }
 
+// ready waits until the engine serves, without a question by RPC: the process
+// of ctl would open the library for it.
+func (c *chat) ready(ctx context.Context) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		res, err := c.send(ctx, "nobody", "room", "#rooms")
+		return err == nil && res.Get("X-RC") == "1"
+	}, 10*time.Second, 10*time.Millisecond, "the engine does not serve")
+}
+
 // members asks for the list of members as a user and gives the names, without
 // marks for owners and admins.
 func (c *chat) members(ctx context.Context, as, room string) ([]string, error) {

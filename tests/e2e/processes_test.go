@@ -80,6 +80,7 @@ func TestWhoHasGo(t *testing.T) {
 	t.Parallel()
 	c := newChat(t, kamailio.Options{Workers: 2, Defines: map[string]string{"FAST_TM": ""}, ReadyRPC: "core.psx"})
 	ctx := bounded(t, 40*time.Second)
+	c.ready(ctx)
 	c.must(ctx, "1", "alice", "room", "#create")
 	who := func() (with, without []string) {
 		ps, err := c.Processes()
