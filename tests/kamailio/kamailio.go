@@ -96,7 +96,7 @@ type Options struct {
 	// Args are further arguments of kamailio, for example "-x", "tlsf".
 	Args []string
 	// ReadyRPC is polled until it answers without a fault, after OPTIONS was
-	// answered; "" is imc.list_rooms, "-" polls nothing.
+	// answered; "" is a question about rooms, "-" polls nothing.
 	ReadyRPC string
 	// StartTimeout is how long the start may take; 0 means 20 s.
 	StartTimeout time.Duration

@@ -24,14 +24,7 @@ func (s *Server) awaitReady() error {
 	}
 	steps := []func() error{func() error { return s.answersOptions("udp") }}
 	if s.opts.ReadyRPC != "-" {
-		method := s.opts.ReadyRPC
-		if method == "" {
-			method = "imc.list_rooms"
-		}
-		steps = append(steps, func() error {
-			_, err := s.RPC(method)
-			return err
-		})
+		steps = append(steps, s.answersRPC)
 	}
 	if !s.opts.NoTCP && !s.opts.NoFork {
 		steps = append(steps, func() error { return s.answersOptions("tcp") })
@@ -51,6 +44,25 @@ func (s *Server) awaitReady() error {
 		}
 	}
 	return nil
+}
+
+// answersRPC asks the question of ReadyRPC.
+func (s *Server) answersRPC() error {
+	method := s.opts.ReadyRPC
+	switch {
+	case method != "":
+	case s.opts.Module == Stock:
+		method = "imc.list_rooms"
+	default:
+		// not the list of rooms, which may be longer than a reply can be
+		_, err := s.RPC("imc.list_members", "sip:ready@imc.invalid")
+		if fault := new(FaultError); errors.As(err, &fault) && fault.Text == "Room not found" {
+			return nil
+		}
+		return fmt.Errorf("imc.list_members of no room: %w", err)
+	}
+	_, err := s.RPC(method)
+	return err
 }
 
 // answersOptions sends one OPTIONS and waits a moment for the answer.

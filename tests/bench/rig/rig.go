@@ -106,7 +106,7 @@ func (r *Rig) Start(sp Spec) (*Server, error) {
 	case Stock:
 		o.TextDB = sp.DBURL == ""
 	case Ours:
-		o.Module = kamailio.Ours
+		o.Module, o.ReadyRPC = kamailio.Ours, "" // until its rooms are loaded it refuses
 		if _, set := o.Params["db_mode"]; !set && sp.DBURL != "" {
 			o.Params["db_mode"] = 1
 		}
