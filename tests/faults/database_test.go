@@ -132,7 +132,10 @@ func (m maria) database(tb testing.TB, l *line) *database {
 	require.NoError(tb, m.CreateDatabase(d.name, "", testdb.ProjectFile("sql/imc-create.sql")))
 	require.NoError(tb, m.Exec("",
 		fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY '%s'", d.user, password),
-		fmt.Sprintf("GRANT ALL ON `%s`.* TO '%s'@'%%'", d.name, d.user)))
+		// rights of tables, since those of databases stay with a session
+		fmt.Sprintf("GRANT SELECT ON `%s`.version TO '%s'@'%%'", d.name, d.user),
+		fmt.Sprintf("GRANT ALL ON `%s`.imc_rooms TO '%s'@'%%'", d.name, d.user),
+		fmt.Sprintf("GRANT ALL ON `%s`.imc_members TO '%s'@'%%'", d.name, d.user)))
 	d.sql = m.Open(d.name)
 	tb.Cleanup(func() { _ = d.sql.Close() })
 	return d

@@ -178,15 +178,16 @@ type asker struct {
 
 	mu        sync.Mutex
 	expected  outcome
-	in, maybe map[string]bool // users who were told that they are, or may be, members
-	counts    [3]int          // by outcome, answered for those in doubt
+	in, maybe map[string]bool   // users who were told that they are, or may be, members
+	out       map[string]string // what others were told
+	counts    [3]int            // by outcome, answered for those in doubt
 	slowest   time.Duration
 	recovered time.Duration
 	wrong     []string
 }
 
 func startAsker(s *scene) *asker {
-	a := &asker{s: s, done: make(chan struct{}), in: map[string]bool{}, maybe: map[string]bool{}}
+	a := &asker{s: s, done: make(chan struct{}), in: map[string]bool{}, maybe: map[string]bool{}, out: map[string]string{}}
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(s.ctx)
 	go func() {
@@ -237,6 +238,7 @@ func (a *asker) one(ctx context.Context, user string) {
 		a.counts[work]++
 	case strings.HasPrefix(rc, "-"):
 		a.counts[refused]++
+		a.out[user] = fmt.Sprintf("%s %q", rc, says)
 		if len(says) != 1 || !strings.HasPrefix(says[0], "*** ") {
 			a.wrong = append(a.wrong, fmt.Sprintf("%s was refused and told %q", user, says))
 		} else if strings.Contains(says[0], "did not confirm") {
@@ -292,7 +294,7 @@ func (a *asker) judge() {
 		}
 		for u := range there {
 			if !a.in[u] && !a.maybe[u] {
-				return fmt.Errorf("%s was refused and is a member", u)
+				return fmt.Errorf("%s was refused (%s) and is a member", u, a.out[u])
 			}
 		}
 		return nil

@@ -9,7 +9,7 @@ import (
 )
 
 // signals sends each process of the server signals, all through the fault.
-func signals(signals ...syscall.Signal) func(r *run) func() {
+func signals(every time.Duration, signals ...syscall.Signal) func(r *run) func() {
 	return func(r *run) func() {
 		s := r.scenes[0]
 		if strings.Contains(strings.Join(r.o.Args, " "), "json") {
@@ -37,7 +37,7 @@ func signals(signals ...syscall.Signal) func(r *run) func() {
 				case <-stop:
 					done <- sent
 					return
-				case <-time.After(5 * time.Millisecond):
+				case <-time.After(every):
 				}
 			}
 		}()

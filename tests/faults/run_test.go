@@ -156,10 +156,11 @@ func (l *line) run(t *testing.T, b backend) {
 		s.ask = startAsker(s)
 		await.Until(t, 30*time.Second, await.True(func() bool { return s.probe.answered() >= 5 && s.ask.count() >= 1 }, "the probe does not run"))
 	})
+	defer func() {
+		t.Logf("%s: %s; %s; %v in all", l.where, l.see, r.figures(), time.Since(began).Round(100*time.Millisecond))
+	}()
 	r.faulty()
 	r.each((*scene).finish)
-	t.Logf("%s: %s; %s", l.where, l.see, r.figures())
-	t.Logf("%v in all", time.Since(began).Round(100*time.Millisecond))
 }
 
 // faulty brings the fault about, lets it last, and ends it.
@@ -221,6 +222,9 @@ func (r *run) each(do func(s *scene)) {
 func (r *run) figures() string {
 	var parts []string
 	for _, s := range r.scenes {
+		if s.ask == nil {
+			continue // it did not come so far
+		}
 		parts = append(parts, fmt.Sprintf("db_mode %d: %v; %v", s.mode, s.probe, s.ask))
 	}
 	return strings.Join(parts, " | ")

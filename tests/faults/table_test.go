@@ -108,10 +108,11 @@ var table = []line{
 		see: "texts go on; commands are refused, at once",
 		on:  servers,
 		inject: statements(map[string][]string{
-			"MariaDB":    {"REVOKE INSERT, UPDATE, DELETE ON {database}.* FROM {user}"},
+			"MariaDB": {"REVOKE INSERT, UPDATE, DELETE ON imc_rooms FROM {user}",
+				"REVOKE INSERT, UPDATE, DELETE ON imc_members FROM {user}"},
 			"PostgreSQL": {"REVOKE INSERT, UPDATE, DELETE ON imc_rooms, imc_members FROM {user}"},
 		}, map[string][]string{
-			"MariaDB":    {"GRANT ALL ON {database}.* TO {user}"},
+			"MariaDB":    {"GRANT ALL ON imc_rooms TO {user}", "GRANT ALL ON imc_members TO {user}"},
 			"PostgreSQL": {"GRANT ALL ON imc_rooms, imc_members TO {user}"},
 		}),
 		during:   calm,
@@ -132,14 +133,14 @@ var table = []line{
 	{
 		fault: "signals", where: "USR1, HUP and CHLD to every process, all the time",
 		see:    "nothing",
-		inject: signals(syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGCHLD), lasts: 3 * time.Second,
+		inject: signals(5*time.Millisecond, syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGCHLD), lasts: 3 * time.Second,
 		commands: work, text: quick, command: quick, recover: quick,
 	},
 	{
-		fault: "signals, JSON log", where: "the same, with handlers that need much stack",
+		fault: "signals, JSON log", where: "the same less often, with handlers that log much and need much stack",
 		see: "nothing",
 		o:   kamailio.Options{Args: []string{"--log-engine=json:M"}}, lasts: 3 * time.Second,
-		inject:   signals(syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGCHLD),
+		inject:   signals(200*time.Millisecond, syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGCHLD),
 		commands: work, text: quick, command: quick, recover: quick,
 	},
 	{
