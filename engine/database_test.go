@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -69,11 +70,14 @@ func TestRacesAreDecidedAgain(t *testing.T) {
 	play(t, c, []step{{"zoe", "", "#destroy", -110, []string{"room:5060 -> zoe:5070 | *** Room not found"}}})
 }
 
-func TestCacheTTL(t *testing.T) {
+func TestCacheTTL(t *testing.T) { synctest.Test(t, cacheTTL) }
+
+func cacheTTL(t *testing.T) {
+	const ttl = 200 * time.Millisecond
 	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
 	var bumped []engine.Key
 	c, _ := withStore(t, engine.ModeDatabase, s, func(set *engine.Settings) {
-		set.CacheTTL = 200 * time.Millisecond
+		set.CacheTTL = ttl
 		set.Changed = func(k engine.Key) { bumped = append(bumped, k) }
 	})
 	start := time.Now()
@@ -91,13 +95,16 @@ func TestCacheTTL(t *testing.T) {
 	assert.Equal(t, 1, s.Counts().Fetches)
 	s.Put(record("room", member("alice", engine.RoleOwner)))
 	assert.Equal(t, engine.CodeOK, send(t, c, "carol", "", "hello").Code)
-	assert.Eventually(t, func() bool { return send(t, c, "carol", "", "hello").Code == engine.CodeText }, waitLong, waitStep)
+	time.Sleep(ttl)
+	assert.Equal(t, engine.CodeText, send(t, c, "carol", "", "hello").Code)
 	assert.Equal(t, 2, s.Counts().Fetches)
 	assert.Equal(t, []engine.Key{roomKey, roomKey}, bumped)
 }
 
 // TestReadsAreShared: while a query runs, all who come share the next one.
-func TestReadsAreShared(t *testing.T) {
+func TestReadsAreShared(t *testing.T) { synctest.Test(t, readsAreShared) }
+
+func readsAreShared(t *testing.T) {
 	var rooms []*engine.RoomRecord
 	for i := range 10 {
 		rooms = append(rooms, record(fmt.Sprintf("room%d", i), member("alice", engine.RoleOwner)))
@@ -110,11 +117,12 @@ func TestReadsAreShared(t *testing.T) {
 		group.Go(func() { assert.Equal(t, engine.CodeOK, send(t, c, "alice", room, "hello").Code) })
 	}
 	read("room0")
-	require.Eventually(t, func() bool { return s.Counts().Fetches == 1 }, waitLong, time.Millisecond)
+	synctest.Wait() // for the query
+	require.Equal(t, 1, s.Counts().Fetches)
 	for i := range 100 {
 		read(fmt.Sprintf("room%d", i%10))
 	}
-	time.Sleep(50 * time.Millisecond)
+	synctest.Wait() // all wait for the next one
 	release()
 	group.Wait()
 	assert.Equal(t, 2, s.Counts().Fetches)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -106,7 +107,9 @@ func sameAsStored(t testing.TB, c *engine.Conference, s *enginetest.Store) {
 	}
 }
 
-func TestChangesAreCommittedFirst(t *testing.T) {
+func TestChangesAreCommittedFirst(t *testing.T) { synctest.Test(t, changesAreCommittedFirst) }
+
+func changesAreCommittedFirst(t *testing.T) {
 	s := enginetest.NewStore()
 	var seen []engine.Key
 	var c *engine.Conference
@@ -132,7 +135,7 @@ func TestChangesAreCommittedFirst(t *testing.T) {
 	release := s.Block()
 	done := make(chan engine.Outcome)
 	go func() { done <- send(t, c, "carol", "", "#join") }()
-	time.Sleep(10 * time.Millisecond)
+	synctest.Wait() // it is at its commit
 	assert.Equal(t, []string{"room -> alice | [bob]: hello"}, renderAll(send(t, c, "bob", "", "hello")))
 	assert.Equal(t, engine.CodeText, send(t, c, "carol", "", "hello").Code)
 	assert.Len(t, renderAll(send(t, c, "carol", "", "#rooms")), 1)

@@ -141,12 +141,16 @@ func TestOtherNodesAreSeenInTimeInMode2(t *testing.T) {
 	a, b := s.workers[0], s.workers[1]
 	began := time.Now()
 	for i := 0; time.Since(began) < ttl/2; i++ {
-		require.Equal(t, []string{user(1)}, recipientsOf(a.handle(user(0), room, "hello")))
+		to, fetches := recipientsOf(a.handle(user(0), room, "hello")), store.Counts().Fetches
+		if time.Since(began) >= ttl {
+			break // the machine was so long about it
+		}
+		require.Equal(t, []string{user(1)}, to)
+		require.LessOrEqual(t, fetches, 2, "answered from the snapshot")
 		if i == 0 {
 			store.Put(record(0, 1, 2))
 		}
 	}
-	assert.LessOrEqual(t, store.Counts().Fetches, 2, "answered from the snapshot")
 	time.Sleep(time.Until(began.Add(ttl + 10*time.Millisecond)))
 	assert.ElementsMatch(t, []string{user(1), user(2)}, recipientsOf(a.handle(user(0), room, "2")))
 

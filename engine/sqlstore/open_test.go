@@ -49,7 +49,7 @@ func TestSchema(t *testing.T) {
 		db.exec(t, "ALTER TABLE imc_members RENAME TO my_members")
 		db.exec(t, "INSERT INTO version (table_name, table_version) VALUES ('my_members', 1)")
 		s, _ := db.openNoted(t, Config{Mode: modeDurable, RoomsTable: "chat_rooms", MembersTable: "my_members"})
-		require.NoError(t, s.Commit(within(t, time.Second), &engine.Change{Room: addr("a@b"), Create: true}))
+		require.NoError(t, s.Commit(within(t, 10*time.Second), &engine.Change{Room: addr("a@b"), Create: true}))
 		assert.Len(t, load(t, s).rooms, 1)
 		if !file {
 			_, _, err := Open(within(t, 10*time.Second), Config{URL: db.url, Mode: modeDurable})
@@ -84,7 +84,7 @@ func TestTableNames(t *testing.T) {
 	// SQLite makes tables of any such name.
 	lite := backends()[5].fresh(t)
 	s, _ = lite.openNoted(t, Config{Mode: modeDurable, RoomsTable: "my-rooms", MembersTable: "my$members"})
-	require.NoError(t, s.Commit(within(t, time.Second), &engine.Change{Room: addr("a@b"), Create: true}))
+	require.NoError(t, s.Commit(within(t, 10*time.Second), &engine.Change{Room: addr("a@b"), Create: true}))
 	assert.Len(t, load(t, s).rooms, 1)
 }
 
@@ -253,7 +253,7 @@ func TestPasswordStaysSecret(t *testing.T) {
 		"postgres://secretive:" + secret + "@" + pg + "/secret?a%zz=1",
 		"sqlite:///nonexistent/" + secret,
 	} {
-		_, _, err := Open(within(t, 5*time.Second), Config{URL: url, Mode: modeShared})
+		_, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
 		if err == nil {
 			err = fmt.Errorf("opened %s", url)
 		}
@@ -266,19 +266,19 @@ func TestPasswordStaysSecret(t *testing.T) {
 
 	// The right password, in every URL that can hold it.
 	for _, url := range []string{"mysql://secretive:" + secret + "@" + my + "/secret", "postgres://secretive:" + secret + "@" + pg + "/secret"} {
-		s, notes, err := Open(within(t, 5*time.Second), Config{URL: url, Mode: modeShared})
+		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
 		if !assert.NoError(t, err) {
 			continue
 		}
 		errs = append(errs, texts(notes)...)
 		// A name that happens to be the password appears in the server's error.
-		err = s.Commit(within(t, time.Second), &engine.Change{
+		err = s.Commit(within(t, 10*time.Second), &engine.Change{
 			Room: engine.Address{User: secret + strings.Repeat("x", 64), Host: "h"}, Create: true,
 		})
 		assert.ErrorIs(t, err, engine.ErrValue)
 		errs = append(errs, err.Error())
 		require.NoError(t, s.Close())
-		_, err = s.Fetch(within(t, time.Second), []engine.Key{"a@b"})
+		_, err = s.Fetch(within(t, 10*time.Second), []engine.Key{"a@b"})
 		assert.ErrorIs(t, err, engine.ErrUnavailable)
 		errs = append(errs, err.Error())
 	}
@@ -341,7 +341,7 @@ func TestLocalhost(t *testing.T) {
 		{fmt.Sprintf("mysql://[viasocket]127.0.0.1:%d/local", mariaDB.Port), mariaDB.Socket, false},
 	} {
 		mysqlSockets = []string{test.socket}
-		s, _, err := Open(within(t, 5*time.Second), Config{URL: test.url, Mode: modeShared})
+		s, _, err := Open(within(t, 20*time.Second), Config{URL: test.url, Mode: modeShared})
 		if !assert.NoError(t, err, test.url) {
 			continue
 		}
@@ -351,11 +351,11 @@ func TestLocalhost(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	mysqlSockets = []string{"/nonexistent"}
-	_, _, err := Open(within(t, 5*time.Second), Config{URL: "mysql://kamailio:kamailiorw@localhost:1/local", Mode: modeShared})
+	_, _, err := Open(within(t, 20*time.Second), Config{URL: "mysql://kamailio:kamailiorw@localhost:1/local", Mode: modeShared})
 	require.ErrorIs(t, err, engine.ErrUnavailable)
 
 	require.NoError(t, postgreSQL.CreateDatabase("local", testFiles("PostgreSQL")...))
-	s, _, err := Open(within(t, 5*time.Second), Config{Mode: modeShared,
+	s, _, err := Open(within(t, 20*time.Second), Config{Mode: modeShared,
 		URL: fmt.Sprintf("postgres://kamailio@/local?host=%s&port=%d", postgreSQL.Dir, postgreSQL.Port)})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -384,7 +384,7 @@ func TestIPv6(t *testing.T) {
 		}
 	}()
 	require.NoError(t, mariaDB.CreateDatabase("six", "", testFiles("MariaDB")...))
-	s, _, err := Open(within(t, 5*time.Second), Config{Mode: modeShared,
+	s, _, err := Open(within(t, 20*time.Second), Config{Mode: modeShared,
 		URL: fmt.Sprintf("mysql://kamailio:kamailiorw@%s/six", l.Addr())})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -404,7 +404,7 @@ func TestRights(t *testing.T) {
 		fmt.Sprintf("mysql://modest:pw@127.0.0.1:%d/rights", mariaDB.Port),
 		fmt.Sprintf("postgres://modest:pw@127.0.0.1:%d/rights", postgreSQL.Port),
 	} {
-		s, notes, err := Open(within(t, 5*time.Second), Config{URL: url, Mode: modeShared})
+		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
 		require.NoError(t, err)
 		assert.Empty(t, notes)
 		room := addr("r@h.com")
@@ -414,10 +414,10 @@ func TestRights(t *testing.T) {
 			{Destroy: true},
 		} {
 			c.Room = room
-			require.NoError(t, s.Update(within(t, 5*time.Second), room.Key(), func(*engine.RoomRecord) *engine.Change { return &c }))
+			require.NoError(t, s.Update(within(t, 20*time.Second), room.Key(), func(*engine.RoomRecord) *engine.Change { return &c }))
 		}
 		assert.Empty(t, load(t, s).rooms)
-		_, err = s.List(within(t, 5*time.Second))
+		_, err = s.List(within(t, 20*time.Second))
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 	}

@@ -45,6 +45,13 @@ func TestQueriesAreShared(t *testing.T) {
 				}
 			}
 			await.Until(t, 10*time.Second, await.True(func() bool { return n.requests() >= received+workers }, "requests are on the way"))
+			for quiet := 0; quiet < 5; { // each worker has asked, and the engine has heard it
+				quiet++
+				if !n.Asleep() {
+					quiet = 0
+				}
+				time.Sleep(await.Step)
+			}
 			_, err = conn.ExecContext(ctx, "UNLOCK TABLES")
 			require.NoError(t, err)
 			require.NoError(t, conn.Close())

@@ -49,7 +49,7 @@ func (m Module) String() string {
 
 // Limits of every wait in this package.
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = 60 * time.Second
 	stopTimeout  = 10 * time.Second
 	pollInterval = 10 * time.Millisecond
 )
@@ -98,7 +98,7 @@ type Options struct {
 	// ReadyRPC is polled until it answers without a fault, after OPTIONS was
 	// answered; "" is a question about rooms, "-" polls nothing.
 	ReadyRPC string
-	// StartTimeout is how long the start may take; 0 means 20 s.
+	// StartTimeout is how long the start may take; 0 means 60 s.
 	StartTimeout time.Duration
 	// Dir is the server's folder, kept by the caller from one start to the
 	// next (text tables live in it); "" is a new temporary one.

@@ -75,6 +75,24 @@ func (s *Server) group() []int {
 	return append([]int{s.Pid}, pids...)
 }
 
+// Asleep tells whether every thread of the server waits for something.
+func (s *Server) Asleep() bool {
+	for _, pid := range s.group() {
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, task := range tasks {
+			text, err := os.ReadFile(task)
+			if err != nil {
+				continue // it has ended
+			}
+			fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+			if len(fields) > 0 && fields[0] == "R" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func anyAlive(pids []int) bool {
 	for _, p := range pids {
 		if syscall.Kill(p, 0) == nil && !zombie(p) {
