@@ -27,6 +27,9 @@ type line struct {
 
 var users = []string{"alice", "bob", "carol"}
 
+// passwords of those who have one; a server without passwords asks for none.
+var passwords = map[string]string{"alice": "wonder", "bob": "builder", "carol": "singer"}
+
 // conversation shows a room from its beginning to its end.
 var conversation = []line{
 	{"alice", "#create", 200, []seen{{"alice", "*** Room was created"}}},
@@ -65,6 +68,7 @@ func converse(ctx context.Context, server string, show func(string)) error {
 			return err
 		}
 		defer u.close()
+		u.secret = passwords[name]
 		if err := u.register(ctx); err != nil {
 			return err
 		}

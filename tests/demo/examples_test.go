@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,17 +16,44 @@ import (
 )
 
 // examples are the configurations that are shipped for a first try.
-var examples = []string{"demo", "minimal"}
+var examples = []string{"demo", "minimal", "digest"}
 
 func startExample(t *testing.T, name string) *kamailio.Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "imc-example-") //nolint:usetesting // a Unix socket's path has 107 bytes at most
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if name == "minimal" { // it leaves ctl's socket where it is by default
+	o := kamailio.Options{Case: name, Dir: dir}
+	if name != "demo" { // they leave ctl's socket where it is by default
 		require.NoError(t, os.Symlink(filepath.Join(dir, "kamailio_ctl"), filepath.Join(dir, "ctl")))
 	}
-	return kamailio.Start(t, kamailio.Options{Case: name, Dir: dir})
+	if name == "digest" {
+		db := filepath.Join(dir, "subscribers")
+		require.NoError(t, os.Mkdir(db, 0o700))
+		rows := "id(int,auto) username(string) domain(string) password(string) \n"
+		for i, user := range append([]string{"chat-1"}, users...) {
+			rows += fmt.Sprintf("%d:%s:127.0.0.1:%s\n", i, user, secret(user))
+		}
+		for table, text := range map[string]string{
+			"version":    "id(int,auto) table_name(string) table_version(int) \n0:subscriber:7\n",
+			"subscriber": rows,
+		} {
+			require.NoError(t, os.WriteFile(filepath.Join(db, table), []byte(text), 0o600))
+		}
+		o.Defines = map[string]string{
+			"AUTH_DB_MODULE": kamailio.Quote("db_text.so"),
+			"AUTH_DB_URL":    kamailio.Quote("text://" + db),
+		}
+	}
+	return kamailio.Start(t, o)
+}
+
+// secret is what the digest example's table has for a user.
+func secret(user string) string {
+	if p := passwords[user]; p != "" {
+		return p
+	}
+	return "evil"
 }
 
 // TestExamples plays the conversation that `make demo` shows.
@@ -56,10 +84,12 @@ func TestExamplesKeepRoomsApart(t *testing.T) {
 				u, err := newUser(ctx, name, s.Addr)
 				require.NoError(t, err)
 				t.Cleanup(u.close)
+				u.secret = passwords[name]
 				return u
 			}
 			alice, evil := phone("alice"), phone("chat-1")
 			require.NoError(t, alice.register(ctx))
+			evil.secret = "evil"
 			require.ErrorContains(t, evil.register(ctx), "403")
 
 			rooms := []string{"chat-1", "chat-2", "chat-3"}
@@ -94,4 +124,27 @@ func TestExamplesKeepRoomsApart(t *testing.T) {
 			assert.EqualValues(t, 4, undelivered())
 		})
 	}
+}
+
+// TestPasswords: with the configuration digest nobody registers or writes
+// without a password, or under another's name.
+func TestPasswords(t *testing.T) {
+	t.Parallel()
+	s := startExample(t, "digest")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	write := func(name, login, secret, to, text string) int {
+		u, err := newUser(ctx, name, s.Addr)
+		require.NoError(t, err)
+		defer u.close()
+		u.login, u.secret = login, secret
+		code, err := u.write(ctx, to, text)
+		require.NoError(t, err)
+		return code
+	}
+	assert.Equal(t, 200, write("alice", "alice", passwords["alice"], "chat-1", "#create"))
+	assert.Equal(t, 407, write("alice", "alice", "", "chat-1", "no password"))
+	assert.Equal(t, 407, write("alice", "alice", "wrong", "chat-1", "a wrong password"))
+	assert.Equal(t, 407, write("alice", "bob", passwords["bob"], "chat-1", "another's"))
+	assert.Equal(t, 200, write("alice", "alice", passwords["alice"], "chat-1", "the right one"))
 }

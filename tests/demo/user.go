@@ -17,6 +17,8 @@ const inboxSize = 64
 type user struct {
 	uri    sip.Uri // sip:name@host, without a port
 	server string  // host:port of registrar and next hop
+	login  string  // name that the password belongs to: the user's
+	secret string  // password, for a server that asks for one
 	conn   net.PacketConn
 	agent  *sipgo.UserAgent
 	client *sipgo.Client
@@ -36,6 +38,7 @@ func newUser(ctx context.Context, name, server string) (*user, error) {
 	u := &user{
 		uri:    sip.Uri{Scheme: "sip", User: name, Host: host},
 		server: server,
+		login:  name,
 		conn:   conn,
 		inbox:  make(chan string, inboxSize),
 	}
@@ -116,6 +119,9 @@ func (u *user) request(method sip.RequestMethod, recipient, to sip.Uri) *sip.Req
 
 func (u *user) do(ctx context.Context, req *sip.Request) (int, error) {
 	res, err := u.client.Do(ctx, req)
+	if err == nil && u.secret != "" && (res.StatusCode == sip.StatusUnauthorized || res.StatusCode == sip.StatusProxyAuthRequired) {
+		res, err = u.client.DoDigestAuth(ctx, req, res, sipgo.DigestAuth{Username: u.login, Password: u.secret})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s of %s: %w", req.Method, u.uri.User, err)
 	}
