@@ -1,0 +1,211 @@
+// Package docs holds the documents to the code: what they list has to be what
+// there is, and what there is has to be in them.
+package docs
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/tests/kamailio"
+)
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{kamailio.RepoDir()}, path...)...))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// section is what stands under a heading, up to the next of its level.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(text, "\n"+heading+"\n")
+	require.True(t, ok, "no heading %s", heading)
+	level := heading[:strings.Index(heading, " ")+1]
+	rest, _, _ = strings.Cut(rest, "\n"+level)
+	return rest
+}
+
+// matches gives the groups of all matches: the first as key, the rest joined.
+func matches(t *testing.T, text, pattern string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		found[m[1]] = strings.Join(m[2:], "")
+	}
+	require.NotEmpty(t, found, "nothing matches %s", pattern)
+	return found
+}
+
+func names(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// between is the part of a source file from one line to another.
+func between(t *testing.T, text, from, to string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(text, from)
+	require.True(t, ok, "no %s", from)
+	part, _, ok := strings.Cut(rest, to)
+	require.True(t, ok, "no %s after %s", to, from)
+	return part
+}
+
+// TestParameters compares names, types, defaults and ranges of the parameters.
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	module, checks := read(t, "kamailio-shim", "imc_mod.c"), read(t, "kamailio-shim", "imc_params.c")
+	text := section(t, read(t, "docs", "parameters.md"), "## Parameters")
+
+	exported := matches(t, between(t, module, "param_export_t params[]", "};"), `\{"(\w+)", PARAM_(\w+),`)
+	written := matches(t, text, `(?m)^### (\w+) \((\w+)`)
+	assert.Equal(t, names(exported), names(written))
+
+	initial := matches(t, between(t, module, "imc_params_t imc_params = {", "};"), `\.(\w+) = ([^\n]+),\n`)
+	ranges := matches(t, between(t, checks, "imc_ranges[] = {", "};"), `\{"(\w+)", &[\w.]+, (\d+, \d+)\}`)
+	for name, kind := range exported {
+		want := strings.ToLower(kind)
+		assert.Equal(t, want, written[name], name)
+		about := strings.SplitN(section(t, text+"\n### ", "### "+heading(text, name)), "\n### ", 2)[0]
+
+		field := strings.TrimPrefix(name, "imc_")
+		value := strings.Trim(strings.NewReplacer("str_init(", "", ")", "").Replace(initial[field]), `"`)
+		switch {
+		case name == "db_url": // its default is put in later
+			for value := range matches(t, checks, `imc_default_db_url =\s+str_init\("([^"]+)"`) {
+				assert.Contains(t, about, "Default: `"+value+"`", name)
+			}
+		case value == "STR_NULL" || value == "NULL":
+			assert.Contains(t, about, "Default: none", name)
+		case want == "str":
+			assert.Contains(t, about, "Default: `"+value+"`", name)
+		default:
+			assert.Contains(t, about, "Default: "+value+"\n", name)
+		}
+		low, high, ranged := strings.Cut(ranges[name], ", ")
+		if ranged && high != "1" && name != "db_mode" { // switches and modes are explained value by value
+			assert.Regexp(t, fmt.Sprintf(`\b%s\s+to\s+%s\b`, low, high), about, name)
+		}
+	}
+}
+
+// heading is the whole heading of a parameter.
+func heading(text, name string) string {
+	return regexp.MustCompile(`(?m)^### (` + name + ` \(.*\))$`).FindStringSubmatch(text)[1]
+}
+
+// TestExports compares functions, RPC commands, statistics and commands of
+// users with what the sources export.
+func TestExports(t *testing.T) {
+	t.Parallel()
+	parameters := read(t, "docs", "parameters.md")
+	module := read(t, "kamailio-shim", "imc_mod.c")
+	for _, c := range []struct{ what, exported, pattern, heading, written string }{
+		{
+			"functions", between(t, module, "cmd_export_t cmds[]", "};"), `\{"(\w+)"`,
+			"## Functions", `(?m)^### (\w+)\(`,
+		},
+		{
+			"functions in KEMI", between(t, module, "sr_kemi_imc_exports[]", "{0, 0}"), `str_init\("imc"\), str_init\("(\w+)"\)`,
+			"## Functions", `KSR\.imc\.(\w+)\(`,
+		},
+		{
+			"RPC commands", read(t, "kamailio-shim", "imc_rpc.c"), `\{"imc\.(\w+)", imc_rpc_`,
+			"## RPC commands", `(?m)^### imc\.(\w+)$`,
+		},
+		{
+			"statistics", between(t, read(t, "kamailio-shim", "imc_stats.c"), "imc_stats[] = {", "};"), `IMC_STAT_ENTRY\((\w+)\)`,
+			"## Statistics", "(?m)^\\| `(\\w+)` \\|",
+		},
+		{
+			"commands", between(t, read(t, "engine", "command.go"), "var commandNames", "\n}\n"), `(?m)^\t"(\w+)":`,
+			"## Commands of the users", "[|,] `#(\\w+)[^`]*`(?:, `#\\w+[^`]*`)* ?[|,]",
+		},
+	} {
+		written := section(t, parameters, c.heading)
+		if c.what == "commands" { // several names may share a row
+			var rows []string
+			for line := range strings.Lines(written) {
+				if strings.HasPrefix(line, "| `#") {
+					rows = append(rows, strings.SplitN(line, " | ", 2)[0])
+				}
+			}
+			written, c.written = strings.Join(rows, "\n"), "`#(\\w+)"
+		}
+		assert.Equal(t, names(matches(t, c.exported, c.pattern)), names(matches(t, written, c.written)), c.what)
+	}
+}
+
+// TestReturnCodes: every code of a refusal is in the table of imc_manager().
+func TestReturnCodes(t *testing.T) {
+	t.Parallel()
+	codes := matches(t, read(t, "engine", "types.go"), `\bCode\w+ += (-\d+)\b`)
+	table := matches(t, section(t, read(t, "docs", "parameters.md"), "### imc_manager()"), `(?m)^\| (-\d+) \|`)
+	assert.Equal(t, names(codes), names(table))
+}
+
+// TestLinks: every link between the documents leads to a file and, where it
+// names one, to a heading.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	root := kamailio.RepoDir()
+	files, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	require.NoError(t, err)
+	files = append(files, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md"), filepath.Join(root, "CHANGELOG.md"))
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, file := range files {
+		rel, err := filepath.Rel(root, file)
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(read(t, rel), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := file
+			if path != "" {
+				target = filepath.Join(filepath.Dir(file), path)
+			}
+			text, err := os.ReadFile(target)
+			if err != nil {
+				if info, err := os.Stat(target); err != nil || !info.IsDir() {
+					t.Errorf("%s links to %s, which is not there", rel, m[1])
+				}
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(string(text)), anchor) {
+				t.Errorf("%s links to %s: there is no such heading", rel, m[1])
+			}
+		}
+	}
+}
+
+// anchors are those that GitHub makes of the headings of a text.
+func anchors(text string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
+		a := regexp.MustCompile("[^a-z0-9_ -]").ReplaceAllString(strings.ToLower(m[1]), "")
+		found = append(found, strings.ReplaceAll(a, " ", "-"))
+	}
+	return found
+}
+
+// TestFilesNamed: the files and folders of this repository that a document
+// names are there.
+func TestFilesNamed(t *testing.T) {
+	t.Parallel()
+	name := regexp.MustCompile("`((?:engine|module|cgo|kamailio-shim|tests|scripts|mk|sql|docs)/[\\w./-]*)`")
+	for _, file := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/databases.md",
+		"docs/deployment.md", "docs/differences.md", "docs/operations.md", "docs/parameters.md"} {
+		for _, m := range name.FindAllStringSubmatch(read(t, file), -1) {
+			_, err := os.Stat(filepath.Join(kamailio.RepoDir(), m[1]))
+			assert.NoError(t, err, "%s names %s", file, m[1])
+		}
+	}
+}
