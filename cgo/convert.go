@@ -117,6 +117,7 @@ func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
 		Roles:         module.Role(s.roles),
 		Mode:          int(s.db_mode),
 		CreateOnJoin:  s.create_on_join != 0,
+		MaxHops:       int(s.max_hops),
 		CheckOnCreate: s.check_on_create != 0,
 		FanoutInline:  int(s.fanout_inline),
 		QueueSize:     int(s.queue_size),

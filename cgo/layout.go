@@ -34,6 +34,9 @@ var _ = [...][0]struct{}{
 	[C.IMC_C_SEND_FAILED - module.CounterSendFailed]struct{}{},
 	[C.IMC_C_UNDELIVERED - module.CounterUndelivered]struct{}{},
 	[C.IMC_C_COMPLETED - module.CounterCompleted]struct{}{},
+	[C.IMC_C_TYPING - module.CounterTyping]struct{}{},
+	[C.IMC_C_RECEIPTS - module.CounterReceipts]struct{}{},
+	[C.IMC_C_LOOPED - module.CounterLooped]struct{}{},
 	[C.IMC_COUNTERS - module.CounterRow]struct{}{},
 
 	[C.IMC_REC_MESSAGE - module.RecordMessage]struct{}{},
@@ -42,6 +45,7 @@ var _ = [...][0]struct{}{
 	[C.IMC_REC_MEMBER - module.RecordMember]struct{}{},
 	[C.IMC_REC_READY - module.RecordReady]struct{}{},
 	[C.IMC_MSG_INVITATION - module.FlagInvitation]struct{}{},
+	[C.IMC_MSG_TYPING - module.FlagTyping]struct{}{},
 
 	[C.IMC_LOG_ERR - module.LogError]struct{}{},
 	[C.IMC_LOG_WARN - module.LogWarning]struct{}{},

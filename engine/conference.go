@@ -24,6 +24,7 @@ const (
 // Settings of a Conference.
 type Settings struct {
 	CommandStart  byte // first byte of a command, '#' by default
+	MaxHops       int  // rooms that a text may have come through
 	CreateOnJoin  bool
 	CheckOnCreate bool
 	Mode          int
@@ -76,21 +77,25 @@ func New(s Settings, store Store) *Conference {
 // for the store no longer than ctx allows. Whatever goes wrong is in the
 // outcome.
 func (c *Conference) Handle(ctx context.Context, r *Request) Outcome {
+	content := Classify(r, c.settings.CommandStart, c.settings.MaxHops)
+	return c.HandleContent(ctx, r, &content)
+}
+
+// HandleContent is Handle for who knows already what r is.
+func (c *Conference) HandleContent(ctx context.Context, r *Request, content *Content) Outcome {
 	debugRequest(r)
-	from, fromErr := ParseURI(r.From)
-	to, toErr := ParseURI(r.RequestURI)
-	if fromErr != nil || toErr != nil || len(r.Body) == 0 {
-		return Outcome{Code: CodeMalformed, Notes: []Note{
-			notef(LevelInfo, "MESSAGE to %q from %q refused: %s",
-				clipTo(r.RequestURI, shownInLog), clipTo(r.From, shownInLog), ErrMalformed),
-		}}
+	if out, settled := Settle(r, content); settled {
+		return out
 	}
-	line, isCommand := commandLine(r, c.settings.CommandStart)
-	if !isCommand {
-		return c.text(ctx, r, from.Key(), to.Key())
+	from, to, ok := requestAddresses(r)
+	if !ok {
+		return malformed(r)
+	}
+	if content.Kind != KindCommand {
+		return c.text(ctx, r, content, from.Key(), to.Key())
 	}
 	cmd := &command{settings: &c.settings, start: c.start, req: r, from: from, to: to}
-	text, ok := parseCommand(line)
+	text, ok := parseCommand(content.line)
 	cmd.commandText = text
 	if !ok {
 		cmd.reason = ErrUnparsable
@@ -122,10 +127,7 @@ func (c *Conference) unknown(cmd *command) Outcome {
 func (c *Conference) direct(cmd *command, bodies ...string) Outcome {
 	out := Outcome{Code: CodeOK}
 	for _, body := range bodies {
-		out.Messages = append(out.Messages, Message{
-			From: cmd.req.RequestURI, To: [][]string{{cmd.req.From}}, ContentType: textPlain,
-			Body: []byte(body), InReplyTo: headerValue(cmd.req.CallID), Socket: cmd.req.Socket,
-		})
+		out.Messages = append(out.Messages, reply(cmd.req, body))
 	}
 	return out
 }
@@ -190,7 +192,7 @@ func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 
 // text decides a text. While the database is away the members known here get
 // it.
-func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome {
+func (c *Conference) text(ctx context.Context, r *Request, content *Content, from, to Key) Outcome {
 	room, err := c.current(ctx, to)
 	if room == nil {
 		if err != nil {
@@ -202,12 +204,13 @@ func (c *Conference) text(ctx context.Context, r *Request, from, to Key) Outcome
 	if !ok {
 		return refusedText(r, whyNoMember)
 	}
-	plan := PlanText(nil, list[at.part].uris[at.entry], r)
+	plan := PlanText(nil, list[at.part].uris[at.entry], content)
 	out := Outcome{Code: CodeOK}
-	if others := list.others(at); plan.Deliver && len(others) > 0 {
+	if others := list.others(at); len(others) > 0 {
 		out.Messages = []Message{{
 			Room: to, From: room.uri, To: others, ContentType: plan.ContentType,
-			Body: plan.Body, InReplyTo: headerValue(r.CallID), Headers: plan.Headers, Socket: r.Socket,
+			Body: plan.Body, InReplyTo: headerValue(r.CallID),
+			Headers: string(plan.Headers), Socket: r.Socket, Typing: plan.Typing,
 		}}
 	}
 	return out

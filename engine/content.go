@@ -1,242 +1,236 @@
 package engine
 
 import (
-	"bytes"
-	"io"
+	"errors"
+	"strconv"
 	"strings"
-
-	"golang.org/x/net/html"
 )
 
-const textPlain = "text/plain"
+const (
+	textPlain  = "text/plain"
+	typeHTML   = "text/html"
+	typeCPIM   = "message/cpim"
+	typeIMDN   = "message/imdn+xml"
+	typeTyping = "application/im-iscomposing+xml"
+)
 
-// IsCommand reports whether the body of r is a command that begins with the
-// byte start. In text/html that is the first byte of the text to be shown, in
-// message/cpim (RFC 3862) of the message inside.
-func IsCommand(r *Request, start byte) bool {
-	if len(r.Body) == 0 {
-		return false
+// ourName is what a MESSAGE of an imc module says that it supports.
+const ourName = "kamailio/imc"
+
+// maxNested bounds how deep bodies are looked into: a multipart inside a
+// message/cpim inside a multipart, and so on.
+const maxNested = 4
+
+// Kind says what the body of a request is to a room.
+type Kind uint8
+
+// Kinds of bodies. The first three go on to the other members.
+const (
+	KindOther      Kind = iota // anything that is not for a room to read: goes on as it is
+	KindText                   // something to read: goes on as "[user]: text"
+	KindTyping                 // "is typing" (RFC 3994)
+	KindCommand                // for the room itself
+	KindReceipt                // a delivery notification (RFC 5438): for nobody in the room
+	KindNotice                 // what another room tells its members: for nobody here
+	KindLooped                 // came through too many rooms
+	KindTooLong                // longer than a MESSAGE when decoded
+	KindUnreadable             // not what it says it is
+)
+
+// Content is what the body of a request is, found once per request by
+// Classify. It holds parts of the request, and is valid as long as that is.
+type Content struct {
+	Kind Kind
+	// Hops is how many rooms it came through: 0 from a user, 1 from a room
+	// that had it from a user, and so on.
+	Hops int
+
+	e    entity // what goes on
+	cpim bool   // e is a message/cpim whose From is to be the sender's
+	line []byte // KindCommand: its text, from the start byte on
+	why  string // KindUnreadable: for the log
+}
+
+// GoesOn reports whether the content is for the other members of the room.
+func (c *Content) GoesOn() bool { return c.Kind <= KindTyping }
+
+// MayBeAnswered reports whether a refusal may be told to the sender. What a
+// room or a program sent by itself is not answered: the answer could be
+// answered in turn.
+func (c *Content) MayBeAnswered() bool { return c.Hops == 0 && c.Kind != KindTyping }
+
+// Classify finds out what r is to a room. start is the first byte of a
+// command, maxHops the number of rooms that a text may come through. A plain
+// text costs no memory.
+func Classify(r *Request, start byte, maxHops int) Content {
+	e := entity{contentType: r.ContentType, body: r.Body}
+	hops := e.takeAll(r.Headers)
+	l := looker{start: start, fromRoom: hops > 0}
+	c := l.look(e, 0)
+	c.Hops = hops
+	if c.GoesOn() && hops > maxHops {
+		c.Kind = KindLooped
 	}
-	if r.Body[0] == start {
-		return true
+	return c
+}
+
+// takeAll takes the header fields of a request and returns how many rooms it
+// came through.
+func (e *entity) takeAll(headers string) (hops int) {
+	for headers != "" {
+		var name, value string
+		name, value, headers = nextField(headers)
+		switch {
+		case equalFold(name, nameSupported), equalFold(name, "k"):
+			if hops == 0 && hasToken(value, ourName) {
+				hops = 1
+			}
+		case equalFold(name, nameHops):
+			if n, err := strconv.Atoi(value); err == nil && n > hops {
+				hops = n
+			}
+		default:
+			e.take(name, value)
+		}
 	}
-	switch {
-	case isType(r.ContentType, "text/html"):
-		return htmlBegins(r.Body, start)
-	case isType(r.ContentType, "message/cpim"):
-		_, ok := cpimCommand(r.Body, start)
-		return ok
+	return hops
+}
+
+// hasToken reports whether a list with commas holds token (in lower case).
+func hasToken(list, token string) bool {
+	for list != "" {
+		var one string
+		one, list, _ = strings.Cut(list, ",")
+		if equalFold(strings.Trim(one, blanks), token) {
+			return true
+		}
 	}
 	return false
 }
 
-// commandLine returns the text of a command from its start byte on. ok is
-// false if the body is none.
-func commandLine(r *Request, start byte) (line []byte, ok bool) {
-	if !IsCommand(r, start) {
-		return nil, false
-	}
-	switch {
-	case isType(r.ContentType, "text/html"):
-		return htmlText(r.Body), true
-	case isType(r.ContentType, "message/cpim") && r.Body[0] != start:
-		return cpimCommand(r.Body, start)
-	}
-	return r.Body, true
+// looker looks into the body of one request.
+type looker struct {
+	start    byte
+	fromRoom bool
+	decoder  decoder
 }
 
-// AppendText appends to dst what the members of a room get of a text: bodies
-// of type text/* with "[user]: " before them, others unchanged, since a prefix
-// would break them. outType is the type to send them with. deliver is false
-// for delivery notifications (message/imdn+xml, RFC 5438, also inside
-// message/cpim): they are for nobody in the room.
-func AppendText(dst []byte, contentType, user string, body []byte) (text []byte, outType string, deliver bool) {
-	outType = headerValue(contentType)
+// look says what e is, which is nested this deep in others.
+func (l *looker) look(e entity, depth int) Content {
 	switch {
-	case outType == "":
-		outType = textPlain
-	case hasPrefixFold(outType, "text/"):
-	case isType(outType, "message/imdn+xml"):
-		return dst, outType, false
-	default:
-		if isType(outType, "message/cpim") && cpimIsNotification(body) {
-			return dst, outType, false
+	case depth > maxNested:
+		return unreadable("too many bodies inside one another")
+	case e.isType(typeIMDN):
+		return Content{Kind: KindReceipt}
+	case e.isText():
+		return l.text(e)
+	case !e.encoded() && !e.isFile() && l.begins(e.body):
+		return Content{Kind: KindCommand, line: e.body}
+	case e.isType(typeTyping):
+		return Content{Kind: KindTyping, e: e}
+	case e.isType(typeCPIM):
+		return l.cpim(e, depth)
+	case e.isMultipart():
+		return l.multipart(e, depth)
+	}
+	return Content{Kind: KindOther, e: e}
+}
+
+// begins reports whether a body begins as a command does. What a room sent is
+// none.
+func (l *looker) begins(body []byte) bool {
+	return !l.fromRoom && len(body) > 0 && body[0] == l.start
+}
+
+func (l *looker) text(e entity) Content {
+	if e.isFile() {
+		return Content{Kind: KindOther, e: e}
+	}
+	body, err := l.decoder.decode(&e)
+	if errors.Is(err, errUnknown) {
+		return Content{Kind: KindOther, e: e}
+	}
+	if err != nil {
+		return undecodable(err)
+	}
+	e.body = body
+	isHTML := e.isType(typeHTML)
+	switch {
+	case l.fromRoom:
+		if !isHTML && (len(body) == 0 || body[0] != '[') {
+			return Content{Kind: KindNotice}
 		}
-		return append(dst, body...), outType, true
+	case isHTML:
+		if l.begins(body) || htmlBegins(body, l.start) {
+			return Content{Kind: KindCommand, line: htmlText(body)}
+		}
+	case l.begins(body):
+		return Content{Kind: KindCommand, line: body}
 	}
-	dst = append(dst, '[')
-	dst = append(dst, user...)
-	dst = append(dst, "]: "...)
-	return append(dst, body...), outType, true
+	// What is left of the fields describes the text as it goes on.
+	e.fields[contentEncoding], e.fields[transferEncoding], e.fields[mimeVersion] = "", "", ""
+	return Content{Kind: KindText, e: e}
 }
 
-// isType reports whether a Content-Type is want (in lower case), whatever its
-// parameters.
-func isType(contentType, want string) bool {
-	if i := strings.IndexByte(contentType, ';'); i >= 0 {
-		contentType = contentType[:i]
+// cpim takes what a phone can show out of its wrapping. Anything else goes on
+// wrapped.
+func (l *looker) cpim(e entity, depth int) Content {
+	body, err := l.decoder.decode(&e)
+	if err != nil {
+		return undecodable(err)
 	}
-	return equalFold(strings.Trim(contentType, " \t\r\n"), want)
+	_, content, ok := cpimParts(body)
+	if !ok {
+		return unreadable("no message/cpim")
+	}
+	c := l.look(content, depth+1)
+	switch {
+	case !c.GoesOn():
+		return c
+	case c.cpim:
+		return unreadable("a message/cpim in another one")
+	case c.Kind != KindOther || c.e.isText():
+		c.e.fields[subject], c.e.fields[date] = e.fields[subject], e.fields[date]
+		return c
+	}
+	e.body = body
+	e.fields[contentEncoding], e.fields[transferEncoding] = "", ""
+	return Content{Kind: KindOther, e: e, cpim: true}
 }
 
-// headerValue returns the value of a header in one line, "" if it holds what
-// no header can: it is written into the MESSAGEs that are sent.
-func headerValue(v string) string {
-	clean := true
-	for i := range len(v) {
-		if v[i] < ' ' || v[i] == 0x7f {
-			clean = false
-			if c := v[i]; c != '\r' && c != '\n' && c != '\t' {
-				return ""
+// multipart looks for what may not go on inside. The body goes on as it came
+// if there is nothing of that.
+func (l *looker) multipart(e entity, depth int) Content {
+	found := Content{Kind: KindOther, e: e}
+	body, err := l.decoder.decode(&e)
+	if errors.Is(err, errUnknown) {
+		return found
+	}
+	if err != nil {
+		return undecodable(err)
+	}
+	eachPart(e.contentType, body, func(part entity) bool {
+		switch {
+		case part.isType(typeIMDN), part.isMultipart():
+			if c := l.look(part, depth+1); !c.GoesOn() {
+				found = c
+			}
+		case part.isType(typeCPIM):
+			found = l.look(part, depth+1)
+			if found.Kind != KindReceipt {
+				found = unreadable("a message/cpim in a multipart body")
 			}
 		}
-	}
-	if clean {
-		return strings.Trim(v, " ")
-	}
-	return strings.Join(strings.Fields(v), " ")
-}
-
-// htmlBegins reports whether the first byte of the text of an HTML document,
-// blanks aside, is start.
-func htmlBegins(body []byte, start byte) bool {
-	found := false
-	htmlWalk(body, func(text []byte) bool {
-		text = bytes.TrimLeft(text, " \t\r\n\f")
-		if len(text) == 0 {
-			return true
-		}
-		found = text[0] == start
-		return false
+		return found.Kind != KindReceipt
 	})
 	return found
 }
 
-// htmlText returns the first line of the text of an HTML document, with
-// entities decoded. Line ends in the source are blanks; elements that begin a
-// new line end it.
-func htmlText(body []byte) []byte {
-	var line []byte
-	htmlWalk(body, func(text []byte) bool {
-		if text == nil {
-			return len(line) == 0
-		}
-		for _, c := range bytes.ReplaceAll(text, noBreakSpace, []byte{' '}) {
-			if c == '\r' || c == '\n' || c == '\f' {
-				c = ' '
-			}
-			if len(line) > 0 || c != ' ' && c != '\t' {
-				line = append(line, c)
-			}
-		}
-		return true
-	})
-	return line
-}
+func unreadable(why string) Content { return Content{Kind: KindUnreadable, why: why} }
 
-var noBreakSpace = []byte("\u00a0")
-
-// htmlWalk calls text with each piece of text that a reader would see, and
-// with nil where a new line begins, until it returns false.
-func htmlWalk(body []byte, text func([]byte) bool) {
-	z := html.NewTokenizer(bytes.NewReader(body))
-	z.SetMaxBuf(0)
-	hidden := false
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
-			return
-		case html.TextToken:
-			if !hidden && !text(z.Text()) {
-				return
-			}
-		case html.StartTagToken, html.SelfClosingTagToken:
-			name, _ := z.TagName()
-			hidden = isHiddenElement(string(name))
-			if beginsLine(string(name)) && !text(nil) {
-				return
-			}
-		case html.EndTagToken:
-			name, _ := z.TagName()
-			hidden = false
-			if beginsLine(string(name)) && !text(nil) {
-				return
-			}
-		}
+func undecodable(err error) Content {
+	if errors.Is(err, errTooLong) {
+		return Content{Kind: KindTooLong}
 	}
-}
-
-func isHiddenElement(name string) bool {
-	switch name {
-	case "style", "script", "title", "template", "noscript":
-		return true
-	}
-	return false
-}
-
-func beginsLine(name string) bool {
-	switch name {
-	case "br", "p", "div", "li", "ul", "ol", "tr", "table", "pre", "blockquote", "hr",
-		"h1", "h2", "h3", "h4", "h5", "h6", "body":
-		return true
-	}
-	return false
-}
-
-// cpimCommand returns the command inside a message/cpim body.
-func cpimCommand(body []byte, start byte) (line []byte, ok bool) {
-	contentType, content := cpimContent(body)
-	if len(content) == 0 || isType(contentType, "message/cpim") {
-		return nil, false
-	}
-	return commandLine(&Request{ContentType: contentType, Body: content}, start)
-}
-
-func cpimIsNotification(body []byte) bool {
-	contentType, _ := cpimContent(body)
-	return isType(contentType, "message/imdn+xml")
-}
-
-// cpimContent takes a message/cpim body apart: after the headers of the
-// message come those of its content, then the content (RFC 3862, section 2).
-// Lines may end in LF alone. A content in an encoding is not looked into.
-func cpimContent(body []byte) (contentType string, content []byte) {
-	_, rest, ok := cpimHeaders(body)
-	if !ok {
-		return "", nil
-	}
-	headers, content, ok := cpimHeaders(rest)
-	if !ok {
-		return "", nil
-	}
-	switch strings.ToLower(headers["content-transfer-encoding"]) {
-	case "", "7bit", "8bit", "binary":
-		return headers["content-type"], content
-	}
-	return headers["content-type"], nil
-}
-
-// cpimHeaders reads headers up to an empty line. Of each name, in lower case,
-// the first one counts; only the two that matter here are kept.
-func cpimHeaders(b []byte) (headers map[string]string, rest []byte, ok bool) {
-	headers = make(map[string]string, 2)
-	r := bytes.NewBuffer(b)
-	for {
-		line, err := r.ReadBytes('\n')
-		if err == io.EOF {
-			return nil, nil, false
-		}
-		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 {
-			return headers, r.Bytes(), true
-		}
-		name, value, _ := strings.Cut(string(line), ":")
-		name = strings.ToLower(strings.TrimSpace(name))
-		if name != "content-type" && name != "content-transfer-encoding" {
-			continue
-		}
-		if _, twice := headers[name]; !twice {
-			headers[name] = strings.TrimSpace(value)
-		}
-	}
+	return unreadable(err.Error())
 }

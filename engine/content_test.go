@@ -33,7 +33,7 @@ func TestIsCommand(t *testing.T) {
 		{"message/cpim", cpim + "\r\n#help", true},
 		{"message/cpim", cpim + "Content-Type: text/plain\r\n\r\nhello", false},
 		{"message/cpim", cpim + "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n#help", false},
-		{"message/cpim", cpim + "Content-Type: message/cpim\r\n\r\n" + cpim + "\r\n#help", false},
+		{"message/cpim", cpim + "Content-Type: message/cpim\r\n\r\n" + cpim + "\r\n#help", true},
 		{"message/cpim", cpim + "Content-Type: text/plain", false},
 		{"message/cpim", "#help", true},
 		{"application/im-iscomposing+xml", "<x>#help</x>", false},
@@ -41,7 +41,8 @@ func TestIsCommand(t *testing.T) {
 		{"text/plain", "", false},
 	} {
 		r := &engine.Request{ContentType: test.contentType, Body: []byte(test.body)}
-		assert.Equal(t, test.want, engine.IsCommand(r, '#'), "%s: %q", test.contentType, test.body)
+		c := engine.Classify(r, '#', 1)
+		assert.Equal(t, test.want, c.Kind == engine.KindCommand, "%s: %q", test.contentType, test.body)
 	}
 }
 
@@ -65,33 +66,6 @@ func TestCommandsInOtherTypes(t *testing.T) {
 		v, err := c.View(t.Context(), "den@example.org")
 		assert.NoError(t, err)
 		assert.True(t, v.Private, body)
-	}
-}
-
-func TestAppendText(t *testing.T) {
-	imdn := `<imdn xmlns="urn:ietf:params:xml:ns:imdn"/>`
-	for _, test := range []struct {
-		contentType, body string
-		text, outType     string
-		deliver           bool
-	}{
-		{"", "hi", "[bob]: hi", "text/plain", true},
-		{"text/plain", "hi", "[bob]: hi", "text/plain", true},
-		{"Text/Plain; charset=utf-8", "hi", "[bob]: hi", "Text/Plain; charset=utf-8", true},
-		{"text/html", "<p>hi</p>", "[bob]: <p>hi</p>", "text/html", true},
-		{"text/plain;\r\n charset=utf-8", "hi", "[bob]: hi", "text/plain; charset=utf-8", true},
-		{"text/plain\x00", "hi", "[bob]: hi", "text/plain", true},
-		{"application/im-iscomposing+xml", "<a/>", "<a/>", "application/im-iscomposing+xml", true},
-		{"multipart/mixed;boundary=x", "--x", "--x", "multipart/mixed;boundary=x", true},
-		{"message/cpim", cpim + "\r\nhi", cpim + "\r\nhi", "message/cpim", true},
-		{"message/imdn+xml", imdn, "", "message/imdn+xml", false},
-		{"Message/IMDN+xml; x=y", imdn, "", "Message/IMDN+xml; x=y", false},
-		{"message/cpim", cpim + "Content-Type: message/imdn+xml\r\n\r\n" + imdn, "", "message/cpim", false},
-	} {
-		text, outType, deliver := engine.AppendText([]byte(">"), test.contentType, "bob", []byte(test.body))
-		assert.Equal(t, ">"+test.text, string(text), test.contentType)
-		assert.Equal(t, test.outType, outType)
-		assert.Equal(t, test.deliver, deliver)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 func settings() engine.Settings {
-	return engine.Settings{CommandStart: '#', CreateOnJoin: true}
+	return engine.Settings{CommandStart: '#', CreateOnJoin: true, MaxHops: 1}
 }
 
 // uri makes a URI of a name: "alice" is sip:alice@example.org:5070, anything

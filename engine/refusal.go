@@ -1,17 +1,15 @@
 package engine
 
-// RefusalCode returns the return code of r if it is refused whatever it asks
-// for, as when nobody is there to decide it. start is the byte that begins a
-// command.
-func RefusalCode(r *Request, start byte) int {
+// RefusalCode returns the return code of r, whose content this is, if it is
+// refused whatever it asks for, as when nobody is there to decide it.
+func (c *Content) RefusalCode(r *Request) int {
 	if len(r.Body) == 0 {
 		return CodeMalformed
 	}
-	line, ok := commandLine(r, start)
-	if !ok {
+	if c.Kind != KindCommand {
 		return CodeText
 	}
-	cmd, ok := parseCommand(line)
+	cmd, ok := parseCommand(c.line)
 	if !ok {
 		return CodeUnparsable
 	}

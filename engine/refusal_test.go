@@ -21,6 +21,12 @@ func TestRefusalCode(t *testing.T) {
 		"#help":            CodeModify,
 		"#nonsense":        CodeUnknown,
 	} {
-		assert.Equal(t, want, RefusalCode(&Request{Body: []byte(body)}, '#'), "%q", body)
+		assert.Equal(t, want, refusalCode(body), "%q", body)
 	}
+}
+
+func refusalCode(body string) int {
+	r := &Request{Body: []byte(body)}
+	c := Classify(r, '#', 1)
+	return c.RefusalCode(r)
 }

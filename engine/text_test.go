@@ -33,8 +33,9 @@ func TestTextIsOneDecision(t *testing.T) {
 				continue
 			}
 			assert.Equal(t, engine.CodeOK, out.Code, from)
-			plan := engine.PlanText(nil, v.Members[sender], r)
-			assert.True(t, plan.Deliver)
+			content := engine.Classify(r, '#', 1)
+			plan := engine.PlanText(nil, v.Members[sender], &content)
+			assert.True(t, content.GoesOn())
 			var received []string
 			for _, m := range out.Messages {
 				received = append(received, slices.Concat(m.To...)...)
@@ -55,10 +56,12 @@ func TestTextWithoutRoom(t *testing.T) {
 
 func TestPlanTextDoesNotAllocate(t *testing.T) {
 	r := request("user20", "", "hello")
+	r.Headers = "Supported: outbound, path\r\nDate: Tue, 24 Nov 2026 17:00:00 GMT\r\n"
 	buf := make([]byte, 0, 256)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		plan := engine.PlanText(buf, "sip:user20@example.org", r)
-		if !plan.Deliver || engine.IsCommand(r, '#') {
+		content := engine.Classify(r, '#', 1)
+		plan := engine.PlanText(buf, "sip:user20@example.org", &content)
+		if !content.GoesOn() || len(plan.Headers) == 0 {
 			t.Fail()
 		}
 	}))
@@ -69,6 +72,7 @@ func BenchmarkPlanText(b *testing.B) {
 	buf := make([]byte, 0, 256)
 	b.ReportAllocs()
 	for b.Loop() {
-		engine.PlanText(buf, "sip:bob@example.org", r)
+		content := engine.Classify(r, '#', 1)
+		engine.PlanText(buf, "sip:bob@example.org", &content)
 	}
 }

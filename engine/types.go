@@ -70,6 +70,7 @@ type Message struct {
 	InReplyTo   string // Call-ID of the request that caused it, "" for none
 	Headers     string // further header fields, each with its CRLF
 	Socket      string // to send from: where the request that caused it was received
+	Typing      bool   // it says that somebody is typing: clients may refuse it
 	// Inviter is set on an invitation: the URI to be told when the invitation
 	// fails (final response >= 300, see Conference.InvitationFailed).
 	Inviter string

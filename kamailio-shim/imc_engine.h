@@ -36,7 +36,7 @@
 
 /* The version of this boundary; imc_engine_abi() of the library that is
  * loaded has to return the same number. */
-#define IMC_ENGINE_ABI 2
+#define IMC_ENGINE_ABI 3
 
 /* The size of a reply buffer: room for one record of the longest kind, a
  * text of 64 KB with its recipients. */
@@ -76,7 +76,10 @@ enum imc_counter
 	IMC_C_SEND_FAILED, /* MESSAGEs that tm refused for another reason */
 	IMC_C_UNDELIVERED, /* MESSAGEs whose final response was >= 300 or none */
 	IMC_C_COMPLETED,   /* MESSAGEs that tm is done with, answered or not */
-	IMC_COUNTERS = 16  /* 128 bytes, two cache lines: rows share none */
+	IMC_C_TYPING,	   /* "is typing" accepted, not among the texts */
+	IMC_C_RECEIPTS,	   /* delivery notifications, which go to nobody */
+	IMC_C_LOOPED,	   /* texts refused: they came through too many rooms */
+	IMC_COUNTERS = 32  /* 256 bytes, four cache lines: rows share none */
 };
 
 typedef struct imc_settings
@@ -89,6 +92,7 @@ typedef struct imc_settings
 	int32_t queue_size;		 /* MESSAGEs the paced sender holds at most */
 	int32_t db_cache_ttl_ms; /* db_mode 2: age a room's rows may have */
 	int32_t timeout_ms;		 /* how long a worker waits for the host */
+	int32_t max_hops;		 /* rooms that a text may have come through */
 	imc_slice_t version; /* of imc.so: the library has to be of the same */
 	imc_slice_t db_url;
 	imc_slice_t rooms_table;
@@ -152,6 +156,7 @@ enum imc_record_kind
 
 /* flags of IMC_REC_MESSAGE */
 #define IMC_MSG_INVITATION 1 /* report a final response >= 300 as an event */
+#define IMC_MSG_TYPING 2	 /* not to be sent to who refused such a thing */
 
 /* levels of IMC_REC_LOG */
 enum imc_log_level

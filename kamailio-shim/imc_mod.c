@@ -33,6 +33,7 @@ imc_params_t imc_params = {
 		.extra_hdrs = STR_NULL,
 		.create_on_join = 1,
 		.check_on_create = 0,
+		.max_hops = 1,
 		.fanout_inline = 128,
 		.queue_size = 1000000,
 		.shm_reserve = 25,
@@ -61,6 +62,7 @@ static param_export_t params[] = {
 	{"extra_hdrs", PARAM_STR, &imc_params.extra_hdrs},
 	{"create_on_join", PARAM_INT, &imc_params.create_on_join},
 	{"check_on_create", PARAM_INT, &imc_params.check_on_create},
+	{"max_hops", PARAM_INT, &imc_params.max_hops},
 	{"fanout_inline", PARAM_INT, &imc_params.fanout_inline},
 	{"queue_size", PARAM_INT, &imc_params.queue_size},
 	{"shm_reserve", PARAM_INT, &imc_params.shm_reserve},
@@ -117,7 +119,8 @@ static int mod_init(void)
 	/* of no effect anywhere else */
 	ksr_module_set_flag(KSRMOD_FLAG_POSTCHILDINIT);
 	if(imc_params_check() < 0 || imc_loader_init() < 0 || imc_stats_init() < 0
-			|| imc_rpc_init() < 0 || imc_invite_init() < 0)
+			|| imc_rpc_init() < 0 || imc_invite_init() < 0
+			|| imc_result_init() < 0)
 		return -1;
 	if(load_tm_api(&imc_tmb) != 0) {
 		LM_ERR("cannot load the tm API: load module tm before imc\n");

@@ -7,6 +7,7 @@
 #define IMC_MOD_H
 
 #include "core/str.h"
+#include "modules/tm/t_hooks.h"
 #include "modules/tm/tm_load.h"
 
 #include "imc_engine.h"
@@ -33,6 +34,7 @@ typedef struct imc_params
 	str extra_hdrs;
 	int create_on_join;
 	int check_on_create;
+	int max_hops;
 	int fanout_inline;
 	int queue_size;
 	int shm_reserve;
@@ -151,8 +153,30 @@ imc_reply_t *imc_reply_buf(void);
  * the answer, 0 if there is none. */
 int imc_report(const imc_engine_t *engine, const imc_event_t *ev);
 
+/* imc_result.c */
+
+/* Makes what the callbacks below write to; in mod_init. */
+int imc_result_init(void);
+
 /* Counts the final result of a MESSAGE. */
 void imc_count_result(int code);
+
+/* tm's final result of a MESSAGE (TMCB_LOCAL_COMPLETED, once), in any process:
+ * nothing is waited for. */
+void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps);
+
+/* The same of one that says that somebody is typing. The parameter is that of
+ * imc_typing_param(). */
+void imc_typing_cb(struct cell *t, int type, struct tmcb_params *ps);
+void *imc_typing_param(const str *uri);
+
+/* Reports whether a member may be sent that somebody is typing: not if their
+ * client refused it within the last hour. */
+int imc_typing_wanted(const str *uri);
+
+/* Logs what was not delivered, a line per room, if the last time was a minute
+ * ago or now is set; in the engine process. */
+void imc_log_undelivered(int now);
 
 /* imc_invite.c */
 

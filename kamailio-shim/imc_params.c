@@ -33,8 +33,7 @@ typedef struct imc_range
 static const imc_range_t imc_ranges[] = {
 		{"db_mode", &imc_params.db_mode, 0, 2},
 		{"hash_size", &imc_params.hash_size, 1, 30},
-		{"create_on_join", &imc_params.create_on_join, 0, 1},
-		{"check_on_create", &imc_params.check_on_create, 0, 1},
+		{"max_hops", &imc_params.max_hops, 0, 100},
 		{"db_cache_ttl", &imc_params.db_cache_ttl, 0, 3600000},
 		{"fanout_inline", &imc_params.fanout_inline, 0, 1000},
 		{"queue_size", &imc_params.queue_size, 1, 100000000},

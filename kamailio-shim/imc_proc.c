@@ -131,6 +131,7 @@ static void imc_fill_settings(imc_settings_t *s, int roles)
 	s->queue_size = imc_params.queue_size;
 	s->db_cache_ttl_ms = imc_params.db_cache_ttl;
 	s->timeout_ms = IMC_TIMEOUT_MS;
+	s->max_hops = imc_params.max_hops;
 	s->db_url = imc_slice(&imc_params.db_url);
 	s->rooms_table = imc_slice(&imc_params.rooms_table);
 	s->members_table = imc_slice(&imc_params.members_table);
@@ -227,6 +228,7 @@ static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
 		if(imc_run_reply(engine, reply).no_memory)
 			usleep(IMC_SHM_WAIT_US);
 	}
+	imc_log_undelivered(1);
 	left = imc_counter_sum(IMC_C_QUEUED);
 	if(left > 0)
 		LM_WARN("stopped with %llu MESSAGEs not sent\n",
@@ -278,6 +280,7 @@ static void imc_engine_main(void)
 			usleep(IMC_SHM_WAIT_US);
 		imc_report_failed(engine);
 		imc_wait_for_answers();
+		imc_log_undelivered(0);
 	}
 	imc_drain(engine, reply);
 	_exit(0);
@@ -401,6 +404,7 @@ void imc_pump(void)
 	if(!dont_fork || process_no != 0 || (engine = imc_worker()) == NULL)
 		return;
 	imc_report_failed(engine);
+	imc_log_undelivered(0);
 	reply = imc_reply_buf();
 	while(engine->next(0, reply) == IMC_ENGINE_OK && reply->len > 0) {
 		if(imc_run_reply(engine, reply).no_memory)

@@ -44,31 +44,21 @@ static int imc_get_body(sip_msg_t *msg, str *body)
 }
 
 /* The header fields that a room looks at, or passes on with the body that they
- * describe. */
+ * describe; the more it depends on one, the earlier it stands here. */
 static const str imc_hdr_names[] = {
+		str_init("X-IMC-Hops"),
+		str_init("Supported"),
+		str_init("k"), /* compact forms, RFC 3261, 7.3.3 */
 		str_init("Content-Encoding"),
+		str_init("e"),
 		str_init("Content-Disposition"),
 		str_init("Content-Transfer-Encoding"),
 		str_init("Content-Language"),
 		str_init("MIME-Version"),
 		str_init("Subject"),
 		str_init("Date"),
-		str_init("Supported"),
-		str_init("e"), /* compact forms, RFC 3261, 7.3.3 */
 		str_init("s"),
-		str_init("k"),
 };
-
-static int imc_hdr_matters(const str *name)
-{
-	size_t i;
-
-	for(i = 0; i < sizeof(imc_hdr_names) / sizeof(imc_hdr_names[0]); i++)
-		if(imc_hdr_names[i].len == name->len
-				&& strncasecmp(imc_hdr_names[i].s, name->s, name->len) == 0)
-			return 1;
-	return 0;
-}
 
 /* Collects the header fields that matter. All headers have been parsed. The
  * result is valid until the next call; fields that do not fit are left out. */
@@ -76,13 +66,20 @@ static str imc_collect_headers(const sip_msg_t *msg)
 {
 	static char buf[IMC_HEADERS_MAX];
 	const hdr_field_t *h;
+	const str *name;
 	str found = {buf, 0};
+	size_t i;
 
-	for(h = msg->headers; h != NULL; h = h->next) {
-		if(!imc_hdr_matters(&h->name) || h->len > (int)sizeof(buf) - found.len)
-			continue;
-		memcpy(buf + found.len, h->name.s, h->len);
-		found.len += h->len;
+	for(i = 0; i < sizeof(imc_hdr_names) / sizeof(imc_hdr_names[0]); i++) {
+		name = &imc_hdr_names[i];
+		for(h = msg->headers; h != NULL; h = h->next) {
+			if(h->name.len != name->len
+					|| strncasecmp(h->name.s, name->s, name->len) != 0
+					|| h->len > (int)sizeof(buf) - found.len)
+				continue;
+			memcpy(buf + found.len, h->name.s, h->len);
+			found.len += h->len;
+		}
 	}
 	return found;
 }

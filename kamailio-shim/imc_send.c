@@ -21,9 +21,9 @@
 #define IMC_HDR_REPLYTO "\r\nIn-Reply-To: "
 #define IMC_HDR_END "\r\n"
 
-/* The longest header part of a MESSAGE. The In-Reply-To is left out of one
- * that would be longer, as the stock module does. */
-#define IMC_HDRS_MAX 8192
+/* The longest header part of a MESSAGE: what never changes, and what one
+ * record can hold. */
+#define IMC_HDRS_MAX (IMC_RECORD_MAX + 2048)
 
 /* How deep replies nest: the reply to a request, the answer to an event of
  * it, the answer to an event of that, and one more for tm's callbacks. */
@@ -66,51 +66,30 @@ void imc_send_init(void)
 	imc_hdrs_fixed = (int)(p - imc_hdrs_buf);
 }
 
-/* Builds the headers of a MESSAGE. The result is valid until the next call.
- * Returns -1 if what describes the body does not fit. */
-static int imc_build_headers(const imc_message_t *m, str *hdrs)
+/* Builds the headers of a MESSAGE. The result is valid until the next call. */
+static str imc_build_headers(const imc_message_t *m)
 {
-	size_t left = sizeof(imc_hdrs_buf) - imc_hdrs_fixed - sizeof(IMC_HDR_CTYPE)
-				  - sizeof(IMC_HDR_END);
+	str hdrs = {imc_hdrs_buf, 0};
 	char *p = imc_hdrs_buf + imc_hdrs_fixed;
 
-	if((size_t)m->content_type.len + m->headers.len > left)
-		return -1;
-	left -= m->content_type.len + m->headers.len;
 	p = imc_append(p, IMC_HDR_CTYPE, sizeof(IMC_HDR_CTYPE) - 1);
 	p = imc_append_value(p, &m->content_type);
-	if(m->call_id.len > 0 && m->call_id.len + sizeof(IMC_HDR_REPLYTO) <= left) {
+	if(m->call_id.len > 0) {
 		p = imc_append(p, IMC_HDR_REPLYTO, sizeof(IMC_HDR_REPLYTO) - 1);
 		p = imc_append_value(p, &m->call_id);
 	}
 	p = imc_append(p, IMC_HDR_END, sizeof(IMC_HDR_END) - 1);
 	if(m->headers.len > 0)
 		p = imc_append(p, m->headers.s, m->headers.len);
-	hdrs->s = imc_hdrs_buf;
-	hdrs->len = (int)(p - imc_hdrs_buf);
-	return 0;
-}
-
-void imc_count_result(int code)
-{
-	imc_counter_add(IMC_C_COMPLETED, 1);
-	if(code >= 300)
-		imc_counter_add(IMC_C_UNDELIVERED, 1);
-}
-
-/* tm's final result of any other MESSAGE. */
-static void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
-{
-	(void)t;
-	(void)type;
-	imc_count_result(ps->code);
+	hdrs.len = (int)(p - imc_hdrs_buf);
+	return hdrs;
 }
 
 /* Hands one MESSAGE to tm. The dialog lives on the stack: t_request() would
  * allocate one in shared memory for each. Returns tm's code: positive, 0 if a
  * tm:local-request route dropped it, E_OUT_OF_MEM, or another negative one. */
 static int imc_send_one(const imc_message_t *m, str *to, str *hdrs, str *body,
-		imc_invitation_t *inv)
+		transaction_cb cb, void *param)
 {
 	dlg_t dlg;
 	uac_req_t req;
@@ -122,8 +101,8 @@ static int imc_send_one(const imc_message_t *m, str *to, str *hdrs, str *body,
 		dlg.dst_uri = imc_params.outbound_proxy;
 	imc_tmb.generate_callid(&dlg.id.call_id);
 	imc_tmb.generate_fromtag(&dlg.id.loc_tag, &dlg.id.call_id, NULL);
-	set_uac_req(&req, &imc_method, hdrs, body, &dlg, TMCB_LOCAL_COMPLETED,
-			inv != NULL ? imc_invitation_cb : imc_delivery_cb, inv);
+	set_uac_req(&req, &imc_method, hdrs, body, &dlg, TMCB_LOCAL_COMPLETED, cb,
+			param);
 	return imc_tmb.t_uac(&req);
 }
 
@@ -136,7 +115,7 @@ static int imc_send_invitation(
 
 	if(inv == NULL)
 		return E_OUT_OF_MEM;
-	ret = imc_send_one(m, to, hdrs, body, inv);
+	ret = imc_send_one(m, to, hdrs, body, imc_invitation_cb, inv);
 	if(ret <= 0) /* tm did not take the callback */
 		imc_free_invitation(inv);
 	return ret;
@@ -157,17 +136,10 @@ static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
 {
 	imc_sent_t sent = {0, 0, 0, 0};
 	imc_reader_t to = m->to;
-	str hdrs, uri, body = m->body;
+	str hdrs = imc_build_headers(m), uri, body = m->body;
 	uint32_t ok = 0;
 	int ret;
 
-	if(imc_build_headers(m, &hdrs) < 0) {
-		LM_ERR("MESSAGE of %.*s: headers too long\n", STR_FMT(&m->room));
-		imc_counter_add(IMC_C_SEND_FAILED, m->n_to);
-		sent.tried = m->n_to;
-		sent.refused = 1;
-		return sent;
-	}
 	for(; sent.tried < m->n_to && !to.bad; sent.tried++) {
 		if(paced && sent.tried % IMC_SHM_CHECK == 0 && imc_shm_is_short()) {
 			sent.no_memory = 1;
@@ -176,8 +148,13 @@ static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
 		uri = imc_read_str(&to);
 		if(m->flags & IMC_MSG_INVITATION)
 			ret = imc_send_invitation(m, &uri, &hdrs, &body);
+		else if(!(m->flags & IMC_MSG_TYPING))
+			ret = imc_send_one(m, &uri, &hdrs, &body, imc_delivery_cb, NULL);
+		else if(imc_typing_wanted(&uri))
+			ret = imc_send_one(m, &uri, &hdrs, &body, imc_typing_cb,
+					imc_typing_param(&uri));
 		else
-			ret = imc_send_one(m, &uri, &hdrs, &body, NULL);
+			continue;
 		if(ret == E_OUT_OF_MEM) {
 			sent.no_memory = sent.exhausted = 1;
 			break;

@@ -27,6 +27,9 @@ IMC_STAT(retried, IMC_C_RETRIED)
 IMC_STAT(dropped, IMC_C_DROPPED)
 IMC_STAT(send_failed, IMC_C_SEND_FAILED)
 IMC_STAT(undelivered, IMC_C_UNDELIVERED)
+IMC_STAT(typing, IMC_C_TYPING)
+IMC_STAT(receipts, IMC_C_RECEIPTS)
+IMC_STAT(looped, IMC_C_LOOPED)
 
 /* the versions of clang-format disagree about this */
 /* clang-format off */
@@ -46,6 +49,9 @@ static stat_export_t imc_stats[] = {
 		IMC_STAT_ENTRY(dropped),
 		IMC_STAT_ENTRY(send_failed),
 		IMC_STAT_ENTRY(undelivered),
+		IMC_STAT_ENTRY(typing),
+		IMC_STAT_ENTRY(receipts),
+		IMC_STAT_ENTRY(looped),
 		{0, 0, 0},
 };
 

@@ -16,8 +16,11 @@ const (
 	CounterSendFailed
 	CounterUndelivered
 	CounterCompleted
+	CounterTyping
+	CounterReceipts
+	CounterLooped
 
-	CounterRow = 16 // numbers in a row
+	CounterRow = 32 // numbers in a row
 )
 
 // counters is this process's row in shared memory. Processes read each

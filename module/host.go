@@ -144,6 +144,7 @@ func (h *Host) load() error {
 	}
 	h.conf = engine.New(engine.Settings{
 		CommandStart:  s.CommandStart,
+		MaxHops:       s.MaxHops,
 		CreateOnJoin:  s.CreateOnJoin,
 		CheckOnCreate: s.CheckOnCreate,
 		Mode:          s.Mode,

@@ -76,15 +76,27 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 	if p.settings.Roles&RoleWorker == 0 {
 		return StatusInvalid
 	}
-	command := engine.IsCommand(r, p.settings.CommandStart)
-	reply.Code = engine.CodeText
-	if command {
-		reply.Code = engine.RefusalCode(r, p.settings.CommandStart)
+	if p.worker == nil {
+		r = &engine.Request{
+			From:        strings.Clone(r.From),
+			RequestURI:  strings.Clone(r.RequestURI),
+			CallID:      strings.Clone(r.CallID),
+			ContentType: strings.Clone(r.ContentType),
+			Headers:     strings.Clone(r.Headers),
+			Socket:      strings.Clone(r.Socket),
+			Body:        bytes.Clone(r.Body),
+		}
 	}
-	defer p.count(command, reply)
+	content := engine.Classify(r, p.settings.CommandStart, p.settings.MaxHops)
+	reply.Code = content.RefusalCode(r)
+	defer p.count(content.Kind, reply)
 	debugHandle(r)
+	if out, settled := engine.Settle(r, &content); settled {
+		reply.Code = outcome(&out, reply)
+		return StatusOK
+	}
 	if p.worker != nil {
-		return p.worker.handle(r, command, reply)
+		return p.worker.handle(r, &content, reply)
 	}
 	ctx, cancel, err := p.host.local()
 	if err != nil {
@@ -92,24 +104,28 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 		return StatusTimeout
 	}
 	defer cancel()
-	own := engine.Request{
-		From:        strings.Clone(r.From),
-		RequestURI:  strings.Clone(r.RequestURI),
-		CallID:      strings.Clone(r.CallID),
-		ContentType: strings.Clone(r.ContentType),
-		Headers:     strings.Clone(r.Headers),
-		Socket:      strings.Clone(r.Socket),
-		Body:        bytes.Clone(r.Body),
-	}
-	reply.Code = p.host.handle(ctx, &own, command, reply)
+	reply.Code = p.host.handle(ctx, r, &content, reply)
 	return StatusOK
 }
 
-func (p *Process) count(command bool, reply *Reply) {
-	if command {
+// count counts a request of this kind.
+func (p *Process) count(kind engine.Kind, reply *Reply) {
+	switch kind {
+	case engine.KindCommand:
 		p.counters.add(CounterCommands, 1)
-	} else if reply.Code > 0 {
-		p.counters.add(CounterTexts, 1)
+	case engine.KindReceipt:
+		p.counters.add(CounterReceipts, 1)
+	case engine.KindLooped:
+		p.counters.add(CounterLooped, 1)
+	case engine.KindTyping:
+		if reply.Code > 0 {
+			p.counters.add(CounterTyping, 1)
+		}
+	case engine.KindText, engine.KindOther:
+		if reply.Code > 0 {
+			p.counters.add(CounterTexts, 1)
+		}
+	default:
 	}
 	if reply.Code < 0 {
 		p.counters.add(CounterRefused, 1)

@@ -30,9 +30,11 @@ const (
 	LogDebug   = engine.LevelDebug
 )
 
-// FlagInvitation in a MESSAGE record asks for a report of a final response
-// >= 300.
-const FlagInvitation = 1
+// Flags of a MESSAGE record, as in imc_engine.h.
+const (
+	FlagInvitation = 1 // asks for a report of a final response >= 300
+	FlagTyping     = 2 // not to be sent to who refused such a thing lately
+)
 
 // maxLogText bounds a log line, so that a record of it always fits.
 const maxLogText = 8 * 1024
@@ -72,6 +74,9 @@ func headOf(m *engine.Message) head {
 	}
 	if m.Inviter != "" {
 		h.flags = FlagInvitation
+	}
+	if m.Typing {
+		h.flags |= FlagTyping
 	}
 	return h
 }

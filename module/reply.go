@@ -160,6 +160,18 @@ func message(s sink, m *engine.Message) (impossible int) {
 	return impossible
 }
 
+// outcome writes what came of a request that needed no room, and returns its
+// code.
+func outcome(o *engine.Outcome, s sink) int {
+	for _, n := range o.Notes {
+		note(s, n.Level, n.Text)
+	}
+	for i := range o.Messages {
+		message(s, &o.Messages[i])
+	}
+	return o.Code
+}
+
 // recipients counts the recipients of all MESSAGE records in b.
 func recipients(b []byte) (n int) {
 	for len(b) > 0 {

@@ -148,10 +148,8 @@ func (h *Host) serveNotReady(kind byte, payload []byte, a *answer) {
 
 // refusal returns the code of a request that is refused.
 func (h *Host) refusal(r *engine.Request) int {
-	if engine.IsCommand(r, h.settings.CommandStart) {
-		return engine.RefusalCode(r, h.settings.CommandStart)
-	}
-	return engine.CodeText
+	content := engine.Classify(r, h.settings.CommandStart, h.settings.MaxHops)
+	return content.RefusalCode(r)
 }
 
 // within returns a context that ends early enough for the answer to reach
@@ -174,19 +172,19 @@ func (h *Host) serveRequest(payload []byte, whole bool, a *answer) {
 		return
 	}
 	debugServe(&r)
-	command := engine.IsCommand(&r, h.settings.CommandStart)
-	a.code = h.refusal(&r)
+	content := engine.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
+	a.code = content.RefusalCode(&r)
 	ctx, cancel, ok := h.within(deadline)
 	if !ok {
 		a.done = true
 		return
 	}
 	defer cancel()
-	if !command && !whole && h.sendSnapshot(ctx, &r, a) {
+	if content.GoesOn() && !whole && h.sendSnapshot(ctx, &r, a) {
 		a.done = true
 		return
 	}
-	a.code = h.handle(ctx, &r, command, a)
+	a.code = h.handle(ctx, &r, &content, a)
 }
 
 // sendSnapshot answers a text with a snapshot of its room, for the worker to
@@ -237,12 +235,12 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *answer) b
 
 // handle has the conference handle r and writes what comes of it to out. It
 // returns the code for the script.
-func (h *Host) handle(ctx context.Context, r *engine.Request, command bool, out sink) int {
-	o := h.conf.Handle(ctx, r)
+func (h *Host) handle(ctx context.Context, r *engine.Request, content *engine.Content, out sink) int {
+	o := h.conf.HandleContent(ctx, r, content)
 	for _, n := range o.Notes {
 		note(out, n.Level, n.Text)
 	}
-	if command {
+	if content.Kind == engine.KindCommand {
 		h.sendAll(o.Messages, out)
 		h.gauges()
 		return o.Code
@@ -253,6 +251,9 @@ func (h *Host) handle(ctx context.Context, r *engine.Request, command bool, out 
 	}
 	note(out, engine.LevelWarning, fmt.Sprintf("room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
 		clip(r.RequestURI), clip(r.From), h.queue.waiting()))
+	if !content.MayBeAnswered() {
+		return engine.CodeText
+	}
 	message(out, &engine.Message{
 		From:        r.RequestURI,
 		To:          [][]string{{r.From}},

@@ -30,6 +30,7 @@ type Settings struct {
 	CreateOnJoin  bool          //
 	CheckOnCreate bool          //
 	CommandStart  byte          // first byte of a command's body
+	MaxHops       int           // rooms that a text may have come through
 	FanoutInline  int           // recipients that a worker sends to by itself at most
 	QueueSize     int           // MESSAGEs that the host's queue holds at most
 	CacheTTL      time.Duration // db_mode 2: age that a room's rows may have
@@ -63,6 +64,8 @@ func (s *Settings) check() error {
 		return bad("db_mode %d", s.Mode)
 	case s.CommandStart == 0:
 		return bad("no command start character")
+	case s.MaxHops < 0:
+		return bad("max_hops %d", s.MaxHops)
 	case s.FanoutInline < 0:
 		return bad("fanout_inline %d", s.FanoutInline)
 	case s.QueueSize < 1:

@@ -68,9 +68,9 @@ func newWorker(s *Settings) (*Worker, error) {
 
 // handle answers r into reply: a text from a snapshot if there is one that
 // holds, everything else with the host's help.
-func (w *Worker) handle(r *engine.Request, command bool, reply *Reply) Status {
-	if !command && plain(r) {
-		if s := w.snapshot(r.RequestURI); s != nil && w.fanOut(s, r, reply) {
+func (w *Worker) handle(r *engine.Request, content *engine.Content, reply *Reply) Status {
+	if content.GoesOn() && plain(r) {
+		if s := w.snapshot(r.RequestURI); s != nil && w.fanOut(s, r, content, reply) {
 			return StatusOK
 		}
 	}
@@ -86,9 +86,9 @@ func (w *Worker) handle(r *engine.Request, command bool, reply *Reply) Status {
 		if w.made = s[:0]; cap(w.made) > answerChunk {
 			w.made = nil
 		}
-		if ok && !command && s.of(w.room) {
+		if ok && content.GoesOn() && s.of(w.room) {
 			w.cache.put(w.room, s)
-			if !w.fanOut(s, r, reply) {
+			if !w.fanOut(s, r, content, reply) {
 				note(reply, engine.LevelInfo, fmt.Sprintf("room %s: text of %s refused: it does not fit into a MESSAGE", s.uri(), clip(r.From)))
 			}
 			return StatusOK
@@ -143,25 +143,26 @@ func (w *Worker) find(s snapshot, user string) int {
 // fanOut writes the MESSAGE to every member but the sender. s is a snapshot of
 // the room w.room. It reports false, with nothing written, if the host has to
 // say what becomes of the text: its sender is no member, or it is too long.
-func (w *Worker) fanOut(s snapshot, r *engine.Request, reply *Reply) bool {
+func (w *Worker) fanOut(s snapshot, r *engine.Request, content *engine.Content, reply *Reply) bool {
 	sender := w.find(s, r.From)
 	if sender < 0 {
 		return false
 	}
-	plan := engine.PlanText(w.body[:0], view(s.member(sender)), r)
+	plan := engine.PlanText(w.body[:0], view(s.member(sender)), content)
 	if w.body = plan.Body[:0]; cap(w.body) > answerChunk {
 		w.body = nil
 	}
-	if plan.Deliver {
-		h := head{
-			room: view(w.room), from: view(s.uri()), callID: r.CallID,
-			contentType: plan.ContentType, headers: plan.Headers, socket: r.Socket, body: plan.Body,
-		}
-		if h.size()+longestField > RecordMax {
-			return false
-		}
-		s.fanOut(&h, sender, reply)
+	h := head{
+		room: view(w.room), from: view(s.uri()), callID: r.CallID,
+		contentType: plan.ContentType, headers: view(plan.Headers), socket: r.Socket, body: plan.Body,
 	}
+	if plan.Typing {
+		h.flags = FlagTyping
+	}
+	if h.size()+longestField > RecordMax {
+		return false
+	}
+	s.fanOut(&h, sender, reply)
 	reply.Code = engine.CodeOK
 	return true
 }

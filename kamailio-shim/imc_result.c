@@ -1,0 +1,268 @@
+/*
+ * imc_result.c - what became of the MESSAGEs that were handed to tm
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * tm calls back in the process that has the response, or in its timer for all:
+ * the callbacks write to shared memory and wait for nothing.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/dprint.h"
+#include "core/locking.h"
+#include "core/mem/shm_mem.h"
+#include "core/timer.h"
+
+#include "imc_mod.h"
+
+/* How often what was not delivered is logged, in seconds. */
+#define IMC_LOST_EVERY 60
+
+/* Rooms that a report names, and codes that it tells apart for each. */
+#define IMC_LOST_ROOMS 64
+#define IMC_LOST_CODES 8
+#define IMC_LOST_URI 128
+
+/* How long it is remembered that a client refuses to be told who is typing, in
+ * seconds, and of how many clients at most: of two that share a slot, the last
+ * one is remembered. */
+#define IMC_TYPING_TTL 3600
+#define IMC_TYPING_SLOTS 4096
+
+typedef struct imc_lost_room
+{
+	char uri[IMC_LOST_URI]; /* its first bytes */
+	int uri_len;
+	int n_codes;
+	struct
+	{
+		int code;
+		unsigned int count;
+	} codes[IMC_LOST_CODES];
+	unsigned int others; /* of further codes */
+} imc_lost_room_t;
+
+/* What was not delivered since the last report. */
+typedef struct imc_lost
+{
+	int n_rooms;
+	unsigned int others; /* of further rooms */
+	imc_lost_room_t rooms[IMC_LOST_ROOMS];
+} imc_lost_t;
+
+/* In shared memory, made before fork. */
+typedef struct imc_results
+{
+	/* Who refused to be told who is typing: the upper half is of the member's
+	 * hash, whose lower bits are the slot; the lower half says until when it
+	 * holds, in Kamailio's ticks. 0: nobody. */
+	uint64_t typing[IMC_TYPING_SLOTS];
+	gen_lock_t lock; /* of lost; nothing is waited for under it */
+	imc_lost_t lost;
+} imc_results_t;
+
+static imc_results_t *imc_results = NULL;
+
+int imc_result_init(void)
+{
+	imc_results = shm_malloc(sizeof(*imc_results));
+	if(imc_results == NULL) {
+		SHM_MEM_ERROR;
+		return -1;
+	}
+	memset(imc_results, 0, sizeof(*imc_results));
+	if(lock_init(&imc_results->lock) == NULL) {
+		LM_ERR("cannot initialise a lock\n");
+		return -1;
+	}
+	return 0;
+}
+
+/* Returns the entry of a room, NULL if there is no room for it. */
+static imc_lost_room_t *imc_lost_of(imc_lost_t *lost, const str *uri)
+{
+	int len = uri->len < IMC_LOST_URI ? uri->len : IMC_LOST_URI;
+	imc_lost_room_t *r;
+	int i;
+
+	for(i = 0; i < lost->n_rooms; i++) {
+		r = &lost->rooms[i];
+		if(r->uri_len == len && memcmp(r->uri, uri->s, len) == 0)
+			return r;
+	}
+	if(i == IMC_LOST_ROOMS)
+		return NULL;
+	r = &lost->rooms[lost->n_rooms++];
+	memset(r, 0, sizeof(*r));
+	memcpy(r->uri, uri->s, len);
+	r->uri_len = len;
+	return r;
+}
+
+static void imc_lost_add(imc_lost_t *lost, const str *room, int code)
+{
+	imc_lost_room_t *r = imc_lost_of(lost, room);
+	int i;
+
+	if(r == NULL) {
+		lost->others++;
+		return;
+	}
+	for(i = 0; i < r->n_codes && r->codes[i].code != code; i++)
+		;
+	if(i == IMC_LOST_CODES) {
+		r->others++;
+		return;
+	}
+	if(i == r->n_codes) {
+		r->codes[i].code = code;
+		r->codes[i].count = 0;
+		r->n_codes++;
+	}
+	r->codes[i].count++;
+}
+
+/* Returns the URI in a From or To that tm has written. */
+static str imc_uri_in(const str *hdr)
+{
+	str uri = {hdr->s, 0};
+	char *end = hdr->s + hdr->len;
+	char *p;
+
+	if((p = memchr(hdr->s, '<', hdr->len)) == NULL)
+		return uri;
+	uri.s = p + 1;
+	if((p = memchr(uri.s, '>', end - uri.s)) != NULL)
+		uri.len = (int)(p - uri.s);
+	return uri;
+}
+
+void imc_count_result(int code)
+{
+	imc_counter_add(IMC_C_COMPLETED, 1);
+	if(code >= 300)
+		imc_counter_add(IMC_C_UNDELIVERED, 1);
+}
+
+void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
+{
+	str room, user;
+
+	(void)type;
+	imc_count_result(ps->code);
+	if(ps->code < 300)
+		return;
+	room = imc_uri_in(&t->from);
+	user = imc_uri_in(&t->to);
+	LM_DBG("room %.*s: MESSAGE to %.*s not delivered: %d\n", STR_FMT(&room),
+			STR_FMT(&user), ps->code);
+	lock_get(&imc_results->lock);
+	imc_lost_add(&imc_results->lost, &room, ps->code);
+	lock_release(&imc_results->lock);
+}
+
+/* Writes one line on a room. */
+static void imc_log_lost(const imc_lost_room_t *r)
+{
+	char codes[IMC_LOST_CODES * 24 + 32];
+	unsigned int total = r->others;
+	int i, len = 0;
+
+	for(i = 0; i < r->n_codes; i++) {
+		total += r->codes[i].count;
+		len += snprintf(codes + len, sizeof(codes) - len, "%s%d: %u",
+				i > 0 ? ", " : "", r->codes[i].code, r->codes[i].count);
+	}
+	if(r->others > 0)
+		snprintf(
+				codes + len, sizeof(codes) - len, ", others: %u", r->others);
+	LM_INFO("room %.*s: %u MESSAGEs not delivered (%s)\n", r->uri_len, r->uri,
+			total, codes);
+}
+
+void imc_log_undelivered(int now)
+{
+	static imc_lost_t lost; /* too large for a stack */
+	static ticks_t last = 0;
+	int i;
+
+	if(!now && (ticks_t)(get_ticks() - last) < IMC_LOST_EVERY)
+		return;
+	last = get_ticks();
+	lock_get(&imc_results->lock);
+	lost.n_rooms = imc_results->lost.n_rooms;
+	lost.others = imc_results->lost.others;
+	memcpy(lost.rooms, imc_results->lost.rooms,
+			lost.n_rooms * sizeof(lost.rooms[0]));
+	imc_results->lost.n_rooms = 0;
+	imc_results->lost.others = 0;
+	lock_release(&imc_results->lock);
+	for(i = 0; i < lost.n_rooms; i++)
+		imc_log_lost(&lost.rooms[i]);
+	if(lost.others > 0)
+		LM_INFO("further rooms: %u MESSAGEs not delivered\n", lost.others);
+}
+
+/* FNV-1a of a URI in lower case. Never 0. */
+static uintptr_t imc_hash(const str *uri)
+{
+	uint64_t h = 14695981039346656037ULL;
+	int i;
+
+	for(i = 0; i < uri->len; i++) {
+		unsigned char c = (unsigned char)uri->s[i];
+		if(c >= 'A' && c <= 'Z')
+			c += 'a' - 'A';
+		h = (h ^ c) * 1099511628211ULL;
+	}
+	return (uintptr_t)h | 1;
+}
+
+static uint64_t *imc_typing_slot(uintptr_t hash)
+{
+	return &imc_results->typing[(hash >> 1) % IMC_TYPING_SLOTS];
+}
+
+/* What a slot holds of the hash beside its number. */
+static uint32_t imc_typing_tag(uintptr_t hash)
+{
+	return (uint32_t)(hash >> 13);
+}
+
+void *imc_typing_param(const str *uri)
+{
+	return (void *)imc_hash(uri);
+}
+
+int imc_typing_wanted(const str *uri)
+{
+	uintptr_t hash = imc_hash(uri);
+	uint64_t slot = __atomic_load_n(imc_typing_slot(hash), __ATOMIC_RELAXED);
+	uint32_t left = (uint32_t)slot - (uint32_t)get_ticks();
+
+	return slot == 0 || (uint32_t)(slot >> 32) != imc_typing_tag(hash)
+		   || left == 0 || left > IMC_TYPING_TTL;
+}
+
+/* Reports whether a response refuses the type of a body rather than all of
+ * them: Not Acceptable, Unsupported Media Type, Not Acceptable Here. */
+static int imc_refuses_type(int code)
+{
+	return code == 406 || code == 415 || code == 488 || code == 606;
+}
+
+void imc_typing_cb(struct cell *t, int type, struct tmcb_params *ps)
+{
+	uintptr_t hash = (uintptr_t)*ps->param;
+
+	(void)t;
+	(void)type;
+	imc_counter_add(IMC_C_COMPLETED, 1);
+	if(imc_refuses_type(ps->code))
+		__atomic_store_n(imc_typing_slot(hash),
+				(uint64_t)imc_typing_tag(hash) << 32
+						| (uint32_t)(get_ticks() + IMC_TYPING_TTL),
+				__ATOMIC_RELAXED);
+}
