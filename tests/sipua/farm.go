@@ -174,6 +174,14 @@ func (f *Farm) OnArrive(fn func(*Message)) {
 	f.mu.Unlock()
 }
 
+// OnEach has every new request handed to fn and kept as well. fn runs on the
+// reading goroutine.
+func (f *Farm) OnEach(fn func(*Message)) {
+	f.mu.Lock()
+	f.onArrive = fn
+	f.mu.Unlock()
+}
+
 // Broken are errors of datagrams that arrived and could not be read.
 func (f *Farm) Broken() []error {
 	f.mu.Lock()
