@@ -138,10 +138,6 @@ typedef struct imc_ran
  * logs, sends MESSAGEs and reports what became of them. */
 imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply);
 
-/* Reports whether a reply is being walked: what runs now is a route that tm
- * runs for a MESSAGE of ours. */
-int imc_is_sending(void);
-
 /* Writes a LOG record to Kamailio's log. */
 void imc_log_record(const imc_record_t *rec);
 

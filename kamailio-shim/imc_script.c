@@ -119,11 +119,6 @@ int ki_imc_manager(sip_msg_t *msg)
 	imc_ran_t ran;
 	int code;
 
-	if(imc_is_sending()) {
-		LM_ERR("imc_manager() in tm:local-request: the MESSAGE that is about to"
-			   " be sent is not for a room\n");
-		return IMC_RET_MALFORMED;
-	}
 	if(imc_read_request(msg, &req) < 0 || engine == NULL || reply == NULL)
 		return IMC_RET_MALFORMED;
 	reply->code = IMC_RET_MALFORMED;

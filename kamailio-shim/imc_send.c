@@ -248,12 +248,16 @@ void imc_log_record(const imc_record_t *rec)
 
 imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
 {
+	char outer[IMC_HDRS_MAX];
 	imc_ran_t ran = {0, 0};
 	imc_reader_t r;
 	imc_record_t rec;
 	int n;
 
-	imc_depth++;
+	/* A route that tm runs for a MESSAGE of a reply may call imc_manager(): the
+	 * headers of the others that follow are in the buffer. */
+	if(imc_depth++ > 0)
+		memcpy(outer, imc_hdrs_buf, sizeof(outer));
 	do {
 		imc_reader_init(&r, reply->buf, reply->len);
 		while((n = imc_next_record(&r, &rec)) > 0) {
@@ -271,13 +275,9 @@ imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
 		if(n < 0)
 			LM_BUG("reply of %u bytes holds a cut record\n", reply->len);
 	} while(reply->more && engine->more(reply) == IMC_ENGINE_OK);
-	imc_depth--;
+	if(--imc_depth > 0)
+		memcpy(imc_hdrs_buf, outer, sizeof(outer));
 	return ran;
-}
-
-int imc_is_sending(void)
-{
-	return imc_depth > 0;
 }
 
 /* Allocated with malloc(): pages that are never touched cost nothing, and the

@@ -24,8 +24,10 @@ func TestLocalRequest(t *testing.T) {
 			c.must(ctx, "1", "alice", "hall", "#add room")
 			c.must(ctx, "1", "erin", "hall", "#join")
 			c.must(ctx, "1", "alice", "room", "#create")
+			c.must(ctx, "1", "yves", "room", "#join")
 			c.must(ctx, "1", "alice", "room", "#add hall")
 			c.must(ctx, "1", "bob", "room", "#join")
+			c.must(ctx, "1", "zoe", "room", "#join")
 			first := c.farm.Count()
 			c.must(ctx, "1", "bob", "room", "hello, all")
 			require.Eventually(t, func() bool {
@@ -36,6 +38,19 @@ func TestLocalRequest(t *testing.T) {
 				}
 				return false
 			}, 10*time.Second, 5*time.Millisecond, "the other room has the text as well")
+			// those who come after the other room have the same headers as before it
+			replyTo := map[string]string{}
+			require.Eventually(t, func() bool {
+				for _, m := range c.farm.Received(first) {
+					if string(m.Body) == "[bob]: hello, all" {
+						replyTo[m.URI] = m.Get("In-Reply-To")
+					}
+				}
+				return len(replyTo) == 3
+			}, 10*time.Second, 5*time.Millisecond, "alice, yves and zoe")
+			assert.NotEmpty(t, replyTo[uri("alice")])
+			assert.Equal(t, replyTo[uri("alice")], replyTo[uri("yves")])
+			assert.Equal(t, replyTo[uri("alice")], replyTo[uri("zoe")])
 			engine, err := c.Process("imc engine")
 			require.NoError(t, err)
 			where := c.LogLines(fmt.Sprintf(`returned 1 in process %d$`, engine.Pid))
