@@ -134,6 +134,7 @@ func TestEngineKilled(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(engine.Pid, syscall.SIGKILL))
 	require.NoError(t, c.Wait(10*time.Second))
+	assert.Equal(t, 1, c.ExitCode())
 }
 
 // TestOtherVersion loads a module that says it was built for another Kamailio:
