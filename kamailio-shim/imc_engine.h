@@ -93,7 +93,7 @@ typedef struct imc_settings
 	int32_t db_cache_ttl_ms; /* db_mode 2: age a room's rows may have */
 	int32_t timeout_ms;		 /* how long a worker waits for the host */
 	int32_t max_hops;		 /* rooms that a text may have come through */
-	imc_slice_t version; /* of imc.so: the library has to be of the same */
+	imc_slice_t version;	 /* of imc.so: the library has to be of the same */
 	imc_slice_t db_url;
 	imc_slice_t rooms_table;
 	imc_slice_t members_table;

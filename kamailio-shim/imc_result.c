@@ -176,8 +176,7 @@ static void imc_log_lost(const imc_lost_room_t *r)
 				i > 0 ? ", " : "", r->codes[i].code, r->codes[i].count);
 	}
 	if(r->others > 0)
-		snprintf(
-				codes + len, sizeof(codes) - len, ", others: %u", r->others);
+		snprintf(codes + len, sizeof(codes) - len, ", others: %u", r->others);
 	LM_INFO("room %.*s: %u MESSAGEs not delivered (%s)\n", r->uri_len, r->uri,
 			total, codes);
 }
