@@ -19,7 +19,9 @@ func cpimParts(body []byte) (headers string, content entity, ok bool) {
 
 // appendCPIM appends a message/cpim body that cpimParts has read, with one
 // From in its header: the sender, whatever it said before. The field is the
-// first one, where no namespace declaration can give it another meaning.
+// first one, where no namespace declaration can give it another meaning. What
+// is no field is left out, and so are lines that go on with one, of which
+// RFC 3862 knows nothing: some would read fields in them.
 func appendCPIM(dst []byte, sender string, body []byte) []byte {
 	dst = append(dst, "From: <"...)
 	dst = append(dst, sender...)
@@ -28,8 +30,8 @@ func appendCPIM(dst []byte, sender string, body []byte) []byte {
 	rest := body[len(headers):]
 	for headers != "" {
 		name, _, after := nextField(headers)
-		if !isCPIMFrom(name) {
-			dst = append(dst, headers[:len(headers)-len(after)]...)
+		if name != "" && !isCPIMFrom(name) {
+			dst = append(dst, headers[:strings.IndexByte(headers, '\n')+1]...)
 		}
 		headers = after
 	}

@@ -104,7 +104,7 @@ func TestWhatGoesOn(t *testing.T) {
 		"another type in cpim":    {"message/cpim", "", wrapped("image/png", "", "png"), engine.KindOther, "message/cpim", "", from + "To: <sip:c@d>\r\n\r\nContent-Type: image/png\r\n\r\npng"},
 		"another in packed cpim": {"message/cpim", "Content-Encoding: deflate\r\nSubject: s\r\n", compressed(t, "zlib", wrapped("image/png", "", "png")), engine.KindOther, "message/cpim",
 			"Subject: s\r\n", from + "To: <sip:c@d>\r\n\r\nContent-Type: image/png\r\n\r\npng"},
-		"a forged From in cpim": {"message/cpim", "", "to: x\nFROM : <sip:boss@x>\r\n folded\r\nns.From: boss\r\nNS: a\r\nFrom: z\n\nContent-Type: image/png\n\npng", engine.KindOther, "message/cpim", "",
+		"a forged From in cpim": {"message/cpim", "", "to: x\n From: y\nFROM : <sip:boss@x>\r\n folded\r\nns.From: boss\r\nFrom\r\nNS: a\r\nFrom: z\n\nContent-Type: image/png\n\npng", engine.KindOther, "message/cpim", "",
 			from + "to: x\nNS: a\r\n\nContent-Type: image/png\n\npng"},
 		"multipart in cpim": {"message/cpim", "", wrapped("multipart/mixed;boundary=x", "", "--x\r\n\r\nhi\r\n--x--"), engine.KindOther, "message/cpim", "",
 			from + "To: <sip:c@d>\r\n\r\nContent-Type: multipart/mixed;boundary=x\r\n\r\n--x\r\n\r\nhi\r\n--x--"},

@@ -23,7 +23,8 @@
 
 /* The longest header part of a MESSAGE: what never changes, and what one
  * record can hold. */
-#define IMC_HDRS_MAX (IMC_RECORD_MAX + 2048)
+#define IMC_HDRS_MAX (IMC_HDRS_FIXED_MAX + IMC_RECORD_MAX)
+#define IMC_HDRS_FIXED_MAX 2048
 
 /* How deep replies nest: the reply to a request, the answer to an event of
  * it, the answer to an event of that, and one more for tm's callbacks. */
@@ -31,8 +32,12 @@
 
 static int imc_depth = 0; /* how many replies are being walked */
 
-static char imc_hdrs_buf[IMC_HDRS_MAX];
-static int imc_hdrs_fixed = 0; /* length of what never changes, at the start */
+/* The headers of the MESSAGE that is being sent, for each depth: a route that tm
+ * runs for it may call imc_manager(). What is never written to costs nothing. */
+static char imc_hdrs_bufs[IMC_DEPTH_MAX + 1][IMC_HDRS_MAX];
+
+static char imc_hdrs_fixed[IMC_HDRS_FIXED_MAX]; /* what never changes */
+static int imc_hdrs_fixed_len = 0;
 
 static str imc_method = str_init("MESSAGE");
 
@@ -58,19 +63,21 @@ static char *imc_append_value(char *p, const str *s)
 void imc_send_init(void)
 {
 	const str *extra = &imc_params.extra_hdrs;
-	char *p = imc_hdrs_buf;
+	char *p = imc_hdrs_fixed;
 
 	p = imc_append(p, IMC_HDR_SUPPORTED, sizeof(IMC_HDR_SUPPORTED) - 1);
 	if(extra->s != NULL)
 		p = imc_append(p, extra->s, extra->len);
-	imc_hdrs_fixed = (int)(p - imc_hdrs_buf);
+	imc_hdrs_fixed_len = (int)(p - imc_hdrs_fixed);
 }
 
-/* Builds the headers of a MESSAGE. The result is valid until the next call. */
+/* Builds the headers of a MESSAGE. The result is valid until the next call at
+ * the same depth. */
 static str imc_build_headers(const imc_message_t *m)
 {
-	str hdrs = {imc_hdrs_buf, 0};
-	char *p = imc_hdrs_buf + imc_hdrs_fixed;
+	char *buf = imc_hdrs_bufs[imc_depth];
+	char *p = imc_append(buf, imc_hdrs_fixed, imc_hdrs_fixed_len);
+	str hdrs = {buf, 0};
 
 	p = imc_append(p, IMC_HDR_CTYPE, sizeof(IMC_HDR_CTYPE) - 1);
 	p = imc_append_value(p, &m->content_type);
@@ -81,7 +88,7 @@ static str imc_build_headers(const imc_message_t *m)
 	p = imc_append(p, IMC_HDR_END, sizeof(IMC_HDR_END) - 1);
 	if(m->headers.len > 0)
 		p = imc_append(p, m->headers.s, m->headers.len);
-	hdrs.len = (int)(p - imc_hdrs_buf);
+	hdrs.len = (int)(p - buf);
 	return hdrs;
 }
 
@@ -248,16 +255,12 @@ void imc_log_record(const imc_record_t *rec)
 
 imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
 {
-	char outer[IMC_HDRS_MAX];
 	imc_ran_t ran = {0, 0};
 	imc_reader_t r;
 	imc_record_t rec;
 	int n;
 
-	/* A route that tm runs for a MESSAGE of a reply may call imc_manager(): the
-	 * headers of the others that follow are in the buffer. */
-	if(imc_depth++ > 0)
-		memcpy(outer, imc_hdrs_buf, sizeof(outer));
+	imc_depth++;
 	do {
 		imc_reader_init(&r, reply->buf, reply->len);
 		while((n = imc_next_record(&r, &rec)) > 0) {
@@ -275,8 +278,7 @@ imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
 		if(n < 0)
 			LM_BUG("reply of %u bytes holds a cut record\n", reply->len);
 	} while(reply->more && engine->more(reply) == IMC_ENGINE_OK);
-	if(--imc_depth > 0)
-		memcpy(imc_hdrs_buf, outer, sizeof(outer));
+	imc_depth--;
 	return ran;
 }
 
