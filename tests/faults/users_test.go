@@ -197,7 +197,7 @@ func talksALot(s *scene) {
 // circle makes three rooms that are members of each other, and says one text
 // in the first one: the MESSAGEs that come of it are few, and end.
 func circle(s *scene) {
-	const most = 300
+	const most = 60
 	rooms := []string{"chat-c0", "chat-c1", "chat-c2"}
 	for _, r := range rooms {
 		rc, says := s.command(s.ctx, "circe", r, "#create")
