@@ -17,7 +17,7 @@ func TestLibrary(t *testing.T) {
 	}
 	dir := t.TempDir()
 	library, caller := filepath.Join(dir, "imc_engine.so"), filepath.Join(dir, "caller")
-	build := []string{"build", "-buildvcs=false", "-buildmode=c-shared", "-o", library}
+	build := []string{"build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-o", library}
 	compile := []string{"-Wall", "-Wextra", "-Werror", "-g", "-I../kamailio-shim", "testdata/caller.c", "-o", caller, "-ldl"}
 	if os.Getenv("IMC_ASAN") != "" {
 		build = append(build, "-asan")
