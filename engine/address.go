@@ -19,6 +19,10 @@ const (
 
 const scheme = "sip:"
 
+// MaxURI is the length in bytes of the longest URI of a room or a member. Only
+// rows that others wrote come near it.
+const MaxURI = 256
+
 // ParseURI takes user and host out of a URI as Kamailio's parse_uri does with
 // phone2tel at its default: sip, sips and tel, IPv6 hosts, ports, parameters
 // (also inside the user), headers and passwords. The user of a tel URI is its
@@ -73,10 +77,11 @@ func (a Address) storableRoom() bool {
 	return a.storable() && len(scheme)+len(a.User)+1+len(a.Host) <= maxRoomURI
 }
 
-// sendable reports whether a stored address can be put into a SIP header. Rows
-// of a database may hold anything.
-func (a Address) sendable() bool {
-	if !a.complete() {
+// Usable reports whether a stored address can be a room or a member: it has a
+// user and a host, can be put into a SIP header, and is not too long for what
+// carries it. Rows of a database may hold anything.
+func (a Address) Usable() bool {
+	if !a.complete() || len(scheme)+len(a.User)+1+len(a.Host) > MaxURI {
 		return false
 	}
 	for _, part := range [...]string{a.User, a.Host} {

@@ -48,16 +48,20 @@ type Conference struct {
 	turnstile turnstile
 	outage    outage
 	reads     reads
-	oddities  oddities
+	listing   listing
+	rare      rare
 
 	// mu guards what follows. Locks are taken in this order: reads.mu, mu,
-	// room.mu; turnstile.mu, outage.mu and oddities.mu are leaves. None is
+	// room.mu; turnstile.mu, outage.mu, listing.mu and rare.mu are leaves. None is
 	// held while the store or a callback is called, or while anything is
 	// waited for.
 	mu      sync.RWMutex
 	rooms   map[Key]*room
 	order   []*room // in the order of their creation, nil where one is gone
 	members int     // of all rooms
+	// shrinkAt is the number of rooms at which those not used lately are
+	// forgotten (ModeDatabase).
+	shrinkAt int
 }
 
 // New makes a conference. store is nil in ModeMemory; its owner closes it,

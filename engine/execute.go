@@ -36,8 +36,11 @@ func (c *Conference) execute(ctx context.Context, cmd *command) Outcome {
 	if failed != nil {
 		return c.refused(cmd, failed)
 	}
-	if !done.decision.change.Empty() && c.settings.Changed != nil {
-		c.settings.Changed(key)
+	if !done.decision.change.Empty() {
+		c.listing.changed(&done.decision.change)
+		if c.settings.Changed != nil {
+			c.settings.Changed(key)
+		}
 	}
 	return c.answer(cmd, key, &done)
 }
@@ -50,7 +53,9 @@ const (
 	// one (ModeDatabase), so it is not taken back.
 	textDoubt = "The room's database did not confirm the change: please see whether it was made before you try again"
 	textName  = "The room cannot be changed: its database cannot hold one of the names"
-	textRows  = "The room cannot be changed: its database refused the change"
+	// The database is read-only, full, or denies the right.
+	textUnwritable = "The room cannot be changed now, because its database takes no changes: please try again later"
+	textRows       = "The room cannot be changed: its database refused the change"
 )
 
 // executed is a decision that is in force, or a refusal.
@@ -83,11 +88,21 @@ func (c *Conference) executeDurable(ctx context.Context, cmd *command, k Key) (e
 		if failed := c.mayWrite(ctx, cmd); failed != nil {
 			return executed{}, failed
 		}
+		// Nothing is decided on a room of which it is not known what the
+		// database has.
+		if c.outage.isSuspect(k) {
+			if err := c.settleHeld(ctx, k); err != nil {
+				return executed{}, c.writeFailed(cmd, k, err)
+			}
+		}
 		err := c.store.Commit(ctx, &d.change)
 		if err == nil {
 			return c.bring(k, r, d), nil
 		}
 		if !errors.Is(err, ErrConflict) {
+			if mayBeThere(err) {
+				c.suspect(k)
+			}
 			return executed{}, c.writeFailed(cmd, k, err)
 		}
 		// Somebody else wrote rows of this room: decide on what is there.
@@ -98,6 +113,12 @@ func (c *Conference) executeDurable(ctx context.Context, cmd *command, k Key) (e
 	return executed{}, cmd.refuse(textBusy)
 }
 
+// mayBeThere reports whether a change that ended with this error may be in the
+// database all the same.
+func mayBeThere(err error) bool {
+	return errors.Is(err, ErrDoubtful) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrUnavailable)
+}
+
 // reload takes over a room as the database has it (ModeDurable).
 func (c *Conference) reload(ctx context.Context, k Key) error {
 	found, err := c.store.Fetch(ctx, []Key{k})
@@ -105,8 +126,8 @@ func (c *Conference) reload(ctx context.Context, k Key) error {
 		return err
 	}
 	c.note(notef(LevelWarning, "room %s: its rows were changed by somebody else and are read again", k))
-	if rec := found[k]; rec != nil && rec.sendable() {
-		c.install(k, newRoomFrom(rec, c.noteOnce))
+	if rec := found[k]; rec != nil {
+		c.install(k, newRoomFrom(rec))
 	} else {
 		c.forget(k)
 	}
@@ -138,7 +159,7 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k Key) (ex
 			decided = time.Now()
 			r = nil
 			if rec != nil {
-				r = newRoomFrom(rec, c.noteOnce)
+				r = newRoomFrom(rec)
 			}
 			d = cmd.decide(r)
 			if d.err != nil {
@@ -154,7 +175,7 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k Key) (ex
 				r = r.after(&d.change)
 				done.after = d.recipients(toAfter, r)
 			}
-			c.adoptOwn(k, r, decided)
+			c.adoptOwn(k, r, decided, d.err == nil && !d.change.Empty())
 			return done, nil
 		case !errors.Is(err, ErrConflict):
 			return executed{}, c.writeFailed(cmd, k, err)
@@ -180,8 +201,11 @@ func (r *room) after(change *Change) *room {
 
 // mayWrite refuses a command that cannot be written now.
 func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
-	if c.away() {
+	switch c.health() {
+	case gone:
 		return cmd.refuse(textAway)
+	case unwritable:
+		return cmd.refuse(textUnwritable)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < shortestWrite {
 		return cmd.refuse(textBusy)
@@ -191,17 +215,21 @@ func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
 
 // writeFailed refuses a command whose change the store did not take.
 func (c *Conference) writeFailed(cmd *command, k Key, err error) *refusal {
-	if isAway(err) {
-		c.lostWrite(k, err)
-		if c.settings.Mode == ModeDatabase && errors.Is(err, ErrDoubtful) {
-			return cmd.refuse(textDoubt)
-		}
+	c.failed(err)
+	level, text := LevelError, textRows
+	switch {
+	case errors.Is(err, ErrDoubtful) && c.settings.Mode == ModeDatabase:
+		return cmd.refuse(textDoubt)
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful):
 		return cmd.refuse(textAway)
-	}
-	if errors.Is(err, ErrValue) {
+	case errors.Is(err, ErrLocked), errors.Is(err, ErrConflict):
+		level, text = LevelWarning, textBusy
+	case errors.Is(err, ErrReadOnly), errors.Is(err, ErrFull), errors.Is(err, ErrDenied):
+		text = textUnwritable
+	case errors.Is(err, ErrValue):
 		c.note(notef(LevelWarning, "room %s: %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
 		return cmd.refuse(textName)
 	}
-	c.note(notef(LevelError, "room %s: database refused %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
-	return cmd.refuse(textRows)
+	c.noteRarely("write "+text+string(k), notef(level, "room %s: %s%s of %s could not be written: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
+	return cmd.refuse("%s", text)
 }

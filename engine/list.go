@@ -1,17 +1,31 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
 
-// fetchAtOnce is how many rooms a list reads with one query.
-const fetchAtOnce = 500
+const (
+	// fetchAtOnce is how many rooms a list reads with one query.
+	fetchAtOnce = 500
+	// maxListed bounds the names that one #rooms answers, in bytes: they fit
+	// into four MESSAGEs.
+	maxListed = 3 * maxNotice
+	// listShare bounds how much of the time the list of rooms is being read
+	// for #rooms (ModeDatabase): it is used again for so many times as long as
+	// its reading took, listKept at most.
+	listShare = 10
+	listKept  = 2 * time.Second
+)
 
 // Rooms returns all rooms in the order of their creation. The error, in
 // ModeDatabase only, is that of the store.
 func (c *Conference) Rooms(ctx context.Context) ([]RoomInfo, error) {
 	if c.settings.Mode == ModeDatabase {
-		return c.storedRooms(ctx, func(*RoomInfo) bool { return true }, func(info *RoomInfo, r *room) {
-			*info = r.info()
-		})
+		return c.storedRooms(ctx)
 	}
 	rooms := c.all()
 	infos := make([]RoomInfo, len(rooms))
@@ -21,46 +35,191 @@ func (c *Conference) Rooms(ctx context.Context) ([]RoomInfo, error) {
 	return infos, nil
 }
 
+// names collects what #rooms shows.
+type names struct {
+	shown []string
+	size  int
+	more  int // that are not shown
+}
+
+func (n *names) add(uri string) {
+	user := userOf(uri)
+	n.size += len("\n[]") + len(user)
+	if n.size > maxListed {
+		n.more++
+		return
+	}
+	n.shown = append(n.shown, "["+user+"]")
+}
+
 // listRooms answers #rooms. Private rooms are shown to their members only.
 func (c *Conference) listRooms(ctx context.Context, cmd *command) Outcome {
-	sender := string(cmd.from.Key())
-	var names []string
-	add := func(a Address, private, member bool) {
-		if !private || member {
-			names = append(names, "["+a.User+"]")
+	sender := cmd.from.Key()
+	var list names
+	if c.settings.Mode == ModeDatabase {
+		infos, member, err := c.listing.visible(ctx, c, sender)
+		if err != nil {
+			return c.refused(cmd, cmd.refuse("The rooms cannot be listed now, because their database does not answer: please try again later"))
 		}
-	}
-	if c.settings.Mode != ModeDatabase {
+		for i := range infos {
+			if _, in := member[infos[i].Key()]; in || !infos[i].Private {
+				list.add(infos[i].URI())
+			}
+		}
+	} else {
 		for _, r := range c.all() {
-			add(r.address(), r.private, r.private && r.hasMember(sender))
+			if !r.private || r.hasMember(string(sender)) {
+				list.add(r.uri)
+			}
 		}
-		return c.direct(cmd, splitList(headingRooms, names)...)
 	}
-	member := make(map[Key]bool)
-	isPrivate := func(info *RoomInfo) bool { return info.Private }
-	infos, err := c.storedRooms(ctx, isPrivate, func(info *RoomInfo, r *room) {
-		member[info.Key()] = r.hasMember(sender)
-	})
-	if err != nil {
-		return c.refused(cmd, cmd.refuse("The rooms cannot be listed now, because their database does not answer: please try again later"))
+	if list.more > 0 {
+		list.shown = append(list.shown, fmt.Sprintf("*** %d more rooms are not shown: send '%sjoin <room_name>' to enter one", list.more, c.start))
 	}
-	for i := range infos {
-		add(infos[i].Address, infos[i].Private, member[infos[i].Key()])
-	}
-	return c.direct(cmd, splitList(headingRooms, names)...)
+	return c.direct(cmd, splitList(headingRooms, list.shown)...)
 }
 
 // hasMember reports whether a user is a member, not merely invited.
 func (r *room) hasMember(key string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.findMember(key) != nil
+	_, _, is := r.locate(key)
+	return is
 }
 
-// storedRooms reads the list of rooms, and with their members those that want
-// says (ModeDatabase). A room that is gone when its members are read is left
-// out. Each query is bounded by storeTimeout.
-func (c *Conference) storedRooms(ctx context.Context, want func(*RoomInfo) bool, found func(*RoomInfo, *room)) ([]RoomInfo, error) {
+// listing shares the reading of the list of rooms between all who want it, so
+// that no number of #rooms loads the database (ModeDatabase).
+type listing struct {
+	mu      sync.Mutex // a leaf
+	running *listRead  // nil while the list is not being read
+	last    *listRead  // nil, or still good enough
+}
+
+// listRead is one reading of the list. Its rooms are never changed.
+type listRead struct {
+	done  chan struct{}
+	infos []RoomInfo
+	err   error
+	stale bool // this node changed the list after it began; guarded by listing.mu
+	// rooms of users who asked; guarded by listing.mu.
+	members map[Key]map[Key]struct{}
+}
+
+// visible returns all rooms, and those of them that a user is a member of if
+// any room is private.
+func (l *listing) visible(ctx context.Context, c *Conference, user Key) ([]RoomInfo, map[Key]struct{}, error) {
+	if c.away() {
+		return nil, nil, ErrUnavailable
+	}
+	rd, err := l.get(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	private := false
+	for i := range rd.infos {
+		private = private || rd.infos[i].Private
+	}
+	if !private {
+		return rd.infos, nil, nil
+	}
+	l.mu.Lock()
+	member := rd.members[user]
+	l.mu.Unlock()
+	if member != nil {
+		return rd.infos, member, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	keys, err := c.store.RoomsOf(ctx, user)
+	if err != nil {
+		return nil, nil, c.listFailed(err)
+	}
+	member = make(map[Key]struct{}, len(keys))
+	for _, k := range keys {
+		member[k] = struct{}{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rd.members[user] = member
+	return rd.infos, member, nil
+}
+
+// get returns a list that is good enough, which it reads if it has to.
+func (l *listing) get(ctx context.Context, c *Conference) (*listRead, error) {
+	for {
+		l.mu.Lock()
+		if l.last != nil {
+			defer l.mu.Unlock()
+			return l.last, nil
+		}
+		if l.running == nil {
+			l.running = &listRead{done: make(chan struct{}), members: make(map[Key]map[Key]struct{})}
+			c.reads.idle.Add(1)
+			go l.read(c, l.running)
+		}
+		rd, stale := l.running, l.running.stale
+		l.mu.Unlock()
+		select {
+		case <-rd.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if !stale {
+			return rd, rd.err
+		}
+	}
+}
+
+// read reads the list.
+func (l *listing) read(c *Conference, rd *listRead) {
+	defer c.reads.idle.Done()
+	began := time.Now()
+	rd.err = c.guarded(func() (err error) {
+		rd.infos, err = c.readList(context.Background())
+		return err
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = nil
+	if rd.err == nil && !rd.stale {
+		l.last = rd
+		time.AfterFunc(min(listShare*time.Since(began), listKept), func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.last == rd {
+				l.last = nil
+			}
+		})
+	}
+	close(rd.done)
+}
+
+// changed is called with each change that this node has made: the next list
+// shows it.
+func (l *listing) changed(change *Change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, rd := range [...]*listRead{l.running, l.last} {
+		if rd == nil {
+			continue
+		}
+		for i := range change.Put {
+			delete(rd.members, change.Put[i].Key())
+		}
+		for i := range change.Delete {
+			delete(rd.members, change.Delete[i].Key())
+		}
+	}
+	if change.Create || change.Destroy {
+		l.last = nil
+		if l.running != nil {
+			l.running.stale = true
+		}
+	}
+}
+
+// storedRooms reads all rooms with their members (ModeDatabase). A room that
+// is gone when its members are read is left out. Each query is bounded by
+// storeTimeout.
+func (c *Conference) storedRooms(ctx context.Context) ([]RoomInfo, error) {
 	if c.away() {
 		return nil, ErrUnavailable
 	}
@@ -72,32 +231,24 @@ func (c *Conference) storedRooms(ctx context.Context, want func(*RoomInfo) bool,
 	for len(infos) > 0 {
 		part := infos[:min(fetchAtOnce, len(infos))]
 		infos = infos[len(part):]
-		var keys []Key
+		keys := make([]Key, len(part))
 		for i := range part {
-			if want(&part[i]) {
-				keys = append(keys, part[i].Key())
-			}
+			keys[i] = part[i].Key()
 		}
 		records, err := c.readRooms(ctx, keys)
 		if err != nil {
 			return nil, err
 		}
-		for i := range part {
-			info := part[i]
-			if want(&info) {
-				rec := records[info.Key()]
-				if rec == nil {
-					continue
-				}
-				found(&info, newRoomFrom(rec, c.noteOnce))
+		for _, k := range keys {
+			if rec := records[k]; rec != nil {
+				listed = append(listed, newRoomFrom(rec).info())
 			}
-			listed = append(listed, info)
 		}
 	}
 	return listed, nil
 }
 
-// readList reads the list of rooms, without those that cannot be used.
+// readList reads the list of rooms.
 func (c *Conference) readList(ctx context.Context) ([]RoomInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -105,24 +256,11 @@ func (c *Conference) readList(ctx context.Context) ([]RoomInfo, error) {
 	if err != nil {
 		return nil, c.listFailed(err)
 	}
-	seen := make(map[Key]struct{}, len(infos))
-	usable := infos[:0]
-	for i := range infos {
-		k := infos[i].Key()
-		if _, twice := seen[k]; twice || !infos[i].sendable() {
-			continue
-		}
-		seen[k] = struct{}{}
-		usable = append(usable, infos[i])
-	}
-	return usable, nil
+	return infos, nil
 }
 
 // readRooms reads rooms with one query, without keeping them.
 func (c *Conference) readRooms(ctx context.Context, keys []Key) (map[Key]*RoomRecord, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	records, err := c.store.Fetch(ctx, keys)
@@ -133,10 +271,13 @@ func (c *Conference) readRooms(ctx context.Context, keys []Key) (map[Key]*RoomRe
 }
 
 func (c *Conference) listFailed(err error) error {
-	if isAway(err) {
-		c.lost(err)
-	} else {
-		c.note(notef(LevelError, "database refuses to list rooms: %v", err))
+	c.failed(err)
+	switch {
+	case errors.Is(err, ErrUnavailable): // told as an outage
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrLocked):
+		c.noteRarely("list slowly", notef(LevelWarning, "rooms could not be listed in time: %v", err))
+	default:
+		c.noteRarely("list", notef(LevelError, "database refuses to list rooms: %v", err))
 	}
 	return err
 }

@@ -28,28 +28,15 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 		}
 	}
 	err := c.store.Load(ctx, func(a Address, private bool) {
-		k := a.Key()
-		switch {
-		case !a.sendable():
-			note(notef(LevelWarning, "room %q left out: cannot be part of a SIP URI", a.URI()))
-		case c.lookup(k) != nil:
-			note(notef(LevelWarning, "room %s is there twice: the first row counts", a.URI()))
-		default:
-			c.install(k, newRoom(a, private))
-			read = append(read, nil)
-		}
+		c.install(a.Key(), newRoom(a, private))
+		read = append(read, nil)
 		rooms++
 		tick()
 	}, func(k Key, m Member) {
 		if k != lastKey || last == nil {
 			last, lastKey = c.lookup(k), k
 		}
-		switch {
-		case last == nil:
-			note(notef(LevelWarning, "member %q left out: there is no room %q", m.URI(), string(k)))
-		case last.usable(m, note):
-			read[last.at] = append(read[last.at], member{m.URI(), m.Role})
-		}
+		read[last.at] = append(read[last.at], member{m.URI(), m.Role})
 		members++
 		tick()
 	}, note)
@@ -58,7 +45,7 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 	}
 	loaded := 0
 	for i, r := range c.all() {
-		r.fill(read[i], note)
+		r.fill(read[i])
 		read[i] = nil
 		loaded += r.size
 	}

@@ -51,27 +51,6 @@ func TestLoad(t *testing.T) {
 	})
 }
 
-func TestLoadOddRows(t *testing.T) {
-	s := enginetest.NewStore(
-		record("room", member("alice", engine.RoleOwner), member("a<b", engine.RoleMember), member("ALICE", engine.RoleMember)),
-		record("a b", member("alice", engine.RoleOwner)),
-	)
-	set := settings()
-	set.Mode = engine.ModeDurable
-	c := engine.New(set, s)
-	var notes []string
-	var loaded [][2]int
-	require.NoError(t, c.Load(t.Context(), func(rooms, members int) { loaded = append(loaded, [2]int{rooms, members}) },
-		func(n engine.Note) { notes = append(notes, n.Text) }))
-	assert.Equal(t, [][2]int{{1, 1}}, loaded)
-	assert.Equal(t, []string{
-		`room "sip:a b@example.org" left out: cannot be part of a SIP URI`,
-		`room sip:room@example.org: member "sip:a<b@example.org" left out: cannot be part of a SIP URI`,
-		`member "sip:alice@example.org" left out: there is no room "a b@example.org"`,
-		`room sip:room@example.org: member sip:ALICE@example.org is there twice: the first row counts`,
-	}, notes)
-}
-
 func TestLoadFails(t *testing.T) {
 	s := enginetest.NewStore()
 	s.Fail(engine.ErrSchema)

@@ -2,19 +2,13 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
+	"unicode"
 	"unicode/utf8"
 )
-
-// maxOddities bounds what oddities remembers.
-const maxOddities = 4096
-
-// oddities remembers what has been logged about rows that are read again and
-// again.
-type oddities struct {
-	mu   sync.Mutex // a leaf
-	told map[string]struct{}
-}
 
 // note logs what belongs to no request.
 func (c *Conference) note(n Note) {
@@ -23,29 +17,63 @@ func (c *Conference) note(n Note) {
 	}
 }
 
-// noteOnce logs what is odd about a row, the first time it is read.
-func (c *Conference) noteOnce(n Note) {
-	if c.oddities.first(n.Text) {
+// noteRarely logs a line that would be the same for many requests, at most once
+// in rareNote for each subject.
+func (c *Conference) noteRarely(subject string, n Note) {
+	r := &c.rare
+	now := time.Now()
+	r.mu.Lock()
+	last, told := r.told[subject]
+	told = told && now.Sub(last) < rareNote
+	if !told {
+		if r.told == nil || len(r.told) >= maxRare {
+			r.told = make(map[string]time.Time)
+		}
+		r.told[subject] = now
+	}
+	r.mu.Unlock()
+	if !told {
 		c.note(n)
 	}
 }
 
-// first reports whether a text is new. When there are too many, none is.
-func (o *oddities) first(text string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if _, told := o.told[text]; told || len(o.told) >= maxOddities {
-		return false
-	}
-	if o.told == nil {
-		o.told = make(map[string]struct{})
-	}
-	o.told[text] = struct{}{}
-	return true
+// Bounds of noteRarely.
+const (
+	rareNote = time.Minute
+	maxRare  = 1024
+)
+
+// rare remembers when lines were logged.
+type rare struct {
+	mu   sync.Mutex // a leaf
+	told map[string]time.Time
 }
 
+// notef makes a line of the log. Nothing that a user wrote can end the line or
+// reach a terminal as a control sequence.
 func notef(level Level, format string, args ...any) Note {
-	return Note{Level: level, Text: fmt.Sprintf(format, args...)}
+	return Note{Level: level, Text: Printable(fmt.Sprintf(format, args...))}
+}
+
+// Printable returns a text with control characters and bytes that are not
+// UTF-8 as %q writes them: \x1b. All else stays as it is.
+func Printable(s string) string {
+	bad := func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }
+	if !strings.ContainsFunc(s, bad) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if bad(r) {
+			quoted := strconv.Quote(s[:n])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
 }
 
 // Bytes that an answer, and that a line of the log, shows of what somebody

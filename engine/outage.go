@@ -3,7 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,144 +18,249 @@ const (
 	storeTimeout = 3 * time.Second
 	// shortestWrite is what a command has to have left of its time to begin
 	// writing: a write that is cut short may or may not be in force.
-	shortestWrite = 100 * time.Millisecond
-	// probeEvery is how often a database that is away is tried.
+	shortestWrite = 250 * time.Millisecond
+	// probeEvery is how often a database that is away is tried, and probeTime
+	// how long it may take to answer.
 	probeEvery = 250 * time.Millisecond
-	// probeKey is the room that is asked for then. There is no such host.
-	probeKey Key = "probe@imc.invalid"
+	probeTime  = 2 * time.Second
+	// maxStackLines bounds the log of a panic.
+	maxStackLines = 64
 )
 
-// outage knows whether the database answers. While it does not, nothing waits
-// for it: one goroutine tries it until it answers again.
+// health is what is known of the database.
+type health uint8
+
+const (
+	healthy    health = iota
+	unwritable        // it answers, but takes no changes: read-only, full, no rights
+	gone              // it does not answer
+)
+
+// outage knows whether the database answers and takes changes. While it does
+// not, nothing waits for it: one goroutine tries it until it does again. One
+// room's failure is none of the database: whatever looks like more is tried
+// with Store.Probe first.
 type outage struct {
 	mu    sync.Mutex // a leaf
-	since time.Time  // zero while the database answers
-	// suspects are rooms of which a change may be in the database that was
-	// refused here, because the answer to its commit got lost (ModeDurable).
+	state health
+	since time.Time // of the state
+	why   error     // of unwritable
+	// suspects are rooms of which a change that was refused here may be in the
+	// database, or still on its way, because the answer to its commit got lost
+	// (ModeDurable). They are settled before they are used again.
 	suspects map[Key]struct{}
 	closed   bool
 	stop     context.CancelFunc // of the goroutine, nil while there is none
 	stopped  chan struct{}      // closed when it has ended
 }
 
-// isAway reports whether an error of the store means that the database does
-// not answer, as opposed to refusing what it was asked.
-func isAway(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrDoubtful) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}
-
 // away reports whether the database is known not to answer.
-func (c *Conference) away() bool {
+func (c *Conference) away() bool { return c.health() == gone }
+
+func (c *Conference) health() health {
 	c.outage.mu.Lock()
 	defer c.outage.mu.Unlock()
-	return !c.outage.since.IsZero()
+	return c.outage.state
 }
 
-// lostWrite is called when the database did not answer a change of the room k.
-func (c *Conference) lostWrite(k Key, err error) {
-	if c.settings.Mode == ModeDurable {
-		c.outage.suspect(k)
+// failed is called with each error of the store.
+func (c *Conference) failed(err error) {
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		c.became(gone, err)
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful), errors.Is(err, ErrReadOnly),
+		errors.Is(err, ErrFull), errors.Is(err, ErrDenied):
+	default:
+		return
 	}
-	c.lost(err)
+	c.watch()
 }
 
-func (o *outage) suspect(k Key) {
+// suspect is called when a change of a room may be in the database that was
+// refused here.
+func (c *Conference) suspect(k Key) {
+	o := &c.outage
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.suspects == nil {
 		o.suspects = make(map[Key]struct{})
 	}
 	o.suspects[k] = struct{}{}
+	o.mu.Unlock()
+	c.watch()
 }
 
-// lost is called when the database did not answer.
-func (c *Conference) lost(err error) {
+func (o *outage) isSuspect(k Key) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, is := o.suspects[k]
+	return is
+}
+
+func (o *outage) settled(k Key) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.suspects, k)
+}
+
+// watch begins to try the database, if that is not done already.
+func (c *Conference) watch() {
 	o := &c.outage
 	o.mu.Lock()
-	begins := o.since.IsZero() && !o.closed
-	if begins {
-		o.since = time.Now()
-		o.stopped = make(chan struct{})
-		var ctx context.Context
-		ctx, o.stop = context.WithCancel(context.Background())
-		go c.probe(ctx, o.stopped)
+	defer o.mu.Unlock()
+	if o.closed || o.stop != nil {
+		return
 	}
-	o.mu.Unlock()
-	if begins {
-		c.note(notef(LevelError, "database does not answer: texts go on with the members known here, commands are refused: %v", err))
-	}
+	var ctx context.Context
+	ctx, o.stop = context.WithCancel(context.Background())
+	o.stopped = make(chan struct{})
+	go c.watching(ctx, o.stopped)
 }
 
-// probe tries the database until it answers, settles the suspects, and ends
-// the outage.
-func (c *Conference) probe(ctx context.Context, stopped chan<- struct{}) {
+// watching tries the database until nothing is wrong any more.
+func (c *Conference) watching(ctx context.Context, stopped chan<- struct{}) {
 	defer close(stopped)
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
-	for {
+	for !c.looked(ctx) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if c.recovered(ctx) {
-			return
+	}
+}
+
+// looked tries the database once, settles what can be settled, and reports
+// whether that was the end of it.
+func (c *Conference) looked(ctx context.Context) (over bool) {
+	err := c.guarded(func() error {
+		ctx, cancel := context.WithTimeout(ctx, probeTime)
+		defer cancel()
+		return c.store.Probe(ctx)
+	})
+	if ctx.Err() != nil {
+		return false // at the end; the error says nothing
+	}
+	switch {
+	case err == nil, errors.Is(err, ErrLocked), errors.Is(err, ErrConflict):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful):
+		c.became(gone, err)
+		return false
+	default:
+		c.became(unwritable, err)
+		return false
+	}
+	for _, k := range c.outage.someSuspects() {
+		if err := c.settle(ctx, k); err != nil && !errors.Is(err, ErrLocked) && !errors.Is(err, ErrConflict) {
+			c.failedToSettle(k, err)
+		}
+	}
+	c.became(healthy, nil)
+	o := &c.outage
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.suspects) > 0 || o.state != healthy {
+		return false
+	}
+	o.stop()
+	o.stop = nil
+	return true
+}
+
+// someSuspects returns the rooms to settle in one go.
+func (o *outage) someSuspects() []Key {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var keys []Key
+	for k := range o.suspects {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// became takes over what is now known of the database, and says so if it is
+// news.
+func (c *Conference) became(state health, err error) {
+	o := &c.outage
+	o.mu.Lock()
+	was, length := o.state, time.Since(o.since).Round(time.Millisecond)
+	news := was != state && !o.closed
+	if news {
+		o.state, o.since, o.why = state, time.Now(), err
+	}
+	o.mu.Unlock()
+	if !news {
+		return
+	}
+	switch state {
+	case gone:
+		c.note(notef(LevelError, "database does not answer: texts go on with the members known here, commands are refused: %v", err))
+	case unwritable:
+		after := ""
+		if was == gone {
+			after = fmt.Sprintf(", which answers again after %s", length)
+		}
+		c.note(notef(LevelError, "no change can be written to the database%s: texts go on, commands are refused: %v", after, err))
+	case healthy:
+		if was == gone {
+			c.note(notef(LevelNotice, "database answers again after %s", length))
+		} else {
+			c.note(notef(LevelNotice, "database takes changes again after %s", length))
 		}
 	}
 }
 
-// recovered ends the outage if the database answers.
-func (c *Conference) recovered(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if _, err := c.store.Fetch(ctx, []Key{probeKey}); isAway(err) {
-		return false
-	}
-	o := &c.outage
-	for {
-		o.mu.Lock()
-		if len(o.suspects) == 0 {
-			length := time.Since(o.since).Round(time.Millisecond)
-			o.since = time.Time{}
-			o.stop()
-			o.mu.Unlock()
-			c.note(notef(LevelNotice, "database answers again after %s", length))
-			return true
+// guarded runs what a goroutine of the engine does; a panic is logged with its
+// stack and becomes an error.
+func (c *Conference) guarded(run func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.note(notef(LevelError, "panic: %v", v))
+			lines := strings.Split(strings.TrimSpace(string(debug.Stack())), "\n")
+			for _, line := range lines[:min(len(lines), maxStackLines)] {
+				c.note(notef(LevelError, "%s", strings.ReplaceAll(line, "\t", "    ")))
+			}
+			err = fmt.Errorf("%w: panic: %v", ErrRefused, v)
 		}
-		var suspect Key
-		for suspect = range o.suspects {
-			break
-		}
-		o.mu.Unlock()
-		if err := c.settle(ctx, suspect); isAway(err) {
-			return false
-		} else if err != nil {
-			c.note(notef(LevelError, "room %s: the database may hold a change that was refused: %v", suspect, err))
-		}
-		o.mu.Lock()
-		delete(o.suspects, suspect)
-		o.mu.Unlock()
-	}
+	}()
+	return run()
 }
 
 // settle makes the rows of a room what the room is here, where a change that
-// was refused may have reached them.
+// was refused may have reached them, or may still.
 func (c *Conference) settle(ctx context.Context, k Key) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	release, err := c.turnstile.take(ctx, k)
 	if err != nil {
-		return err
+		return ErrLocked
 	}
 	defer release()
-	found, err := c.store.Fetch(ctx, []Key{k})
-	if err != nil {
-		return err
+	return c.settleHeld(ctx, k)
+}
+
+// settleHeld is settle for who has the room's turn.
+func (c *Conference) settleHeld(ctx context.Context, k Key) error {
+	err := c.guarded(func() error {
+		return c.store.Settle(ctx, k, func(rows *RoomRecord) *Change { return difference(rows, c.lookup(k)) })
+	})
+	if err == nil {
+		c.outage.settled(k)
 	}
-	change := difference(found[k], c.lookup(k))
-	if change.Empty() {
-		return nil
+	return err
+}
+
+// failedToSettle takes an error of settle. What the database refuses will not
+// be better the next time.
+func (c *Conference) failedToSettle(k Key, err error) {
+	c.failed(err)
+	switch {
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful),
+		errors.Is(err, ErrReadOnly), errors.Is(err, ErrFull), errors.Is(err, ErrDenied):
+		return
 	}
-	return c.store.Commit(ctx, change)
+	c.note(notef(LevelError, "room %s: the database may hold a change that was refused: %v", k, err))
+	c.outage.settled(k)
 }
 
 // difference returns the change that makes rows what the room is; either may

@@ -29,8 +29,11 @@ func (c *Conference) RoomActive(ctx context.Context, roomURI string) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	v, err := c.View(ctx, a.Key())
-	return v != nil, err
+	r, err := c.current(ctx, a.Key())
+	if r != nil {
+		err = nil // as it was last known
+	}
+	return r != nil, err
 }
 
 // RoomMember reports whether a user is a member of a room, not merely invited
@@ -44,11 +47,11 @@ func (c *Conference) RoomMember(ctx context.Context, roomURI, userURI string) (b
 	if err != nil {
 		return false, err
 	}
-	v, err := c.View(ctx, a.Key())
-	if v == nil || err != nil {
+	r, err := c.current(ctx, a.Key())
+	if r == nil {
 		return false, err
 	}
-	return v.Index(key) >= 0, nil
+	return r.hasMember(string(key)), nil
 }
 
 // Members returns the room for a list of its members; RoomView.All is what

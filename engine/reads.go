@@ -2,27 +2,51 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
 
-// reads lets concurrent readers of rooms share queries: while one query runs,
-// who comes waits for the next one, which reads all rooms asked for meanwhile.
-// A reader never gets the result of a query that began before it asked.
+// reads lets concurrent readers of rooms share queries, in two lanes: one for
+// rooms that are known to be small, one for big rooms and those that are not
+// known yet, so that a big room holds up no small one. In each lane a few
+// queries run at once; while they do, who comes waits for the next one, which
+// reads all rooms asked for meanwhile. No room is read by two queries at once,
+// and a reader never gets the result of one that began before it asked.
 type reads struct {
 	mu      sync.Mutex // taken before Conference.mu
-	next    *batch     // not begun yet, nil if nobody waits for it
-	running *batch     // nil if no query runs
+	waiting map[Key]*read
+	running map[Key]*read
+	lanes   [2]lane
 	idle    sync.WaitGroup
 }
 
-// batch is one query.
-type batch struct {
-	keys []Key
-	want map[Key]struct{}
-	// touched are rooms that this node changed while the query ran: what it
-	// read of them may be older than that change.
-	touched map[Key]struct{}
+// lane is the queries for some kind of rooms.
+type lane struct {
+	queue   []*read // not begun, in the order in which they were asked for
+	running int     // queries
+}
+
+const (
+	smallRooms = iota // lanes
+	otherRooms
+
+	// bigRoom is the number of members from which a room is big.
+	bigRoom = 500
+	// laneWidth is how many queries of a lane run at once.
+	laneWidth = 3
+)
+
+// laneKeys is how many rooms one query of a lane reads.
+var laneKeys = [2]int{smallRooms: 400, otherRooms: 40}
+
+// read is one reading of a room, for all who asked before it began.
+type read struct {
+	key  Key
+	lane int
+	// touched is when this node decided on a change of the room that it made
+	// while the query ran: what that read may be older. Guarded by reads.mu.
+	touched time.Time
 	done    chan struct{}
 	err     error // valid when done is closed
 }
@@ -31,27 +55,28 @@ type batch struct {
 func (q *reads) wait() { q.idle.Wait() }
 
 // fresh returns a room as the database has it, or had it at most CacheTTL ago,
-// nil if there is none (ModeDatabase). If the database does not answer or ctx
-// ends, it returns what is known of the room, nil if nothing is, and an error
-// that wraps ErrUnavailable or that of ctx.
+// nil if there is none (ModeDatabase). If the database does not let it be read
+// or ctx ends, it returns what is known of the room, nil if nothing is, and
+// the store's error or that of ctx.
 func (c *Conference) fresh(ctx context.Context, k Key) (*room, error) {
-	if r, readAt := c.known(k); r != nil && c.settings.CacheTTL > 0 && time.Since(readAt) < c.settings.CacheTTL {
+	asked := time.Now()
+	if r, readAt := c.known(k); r != nil && c.settings.CacheTTL > 0 && asked.Sub(readAt) < c.settings.CacheTTL {
 		return r, nil
 	}
 	for {
 		if c.away() {
 			return c.lookup(k), ErrUnavailable
 		}
-		b := c.ask(k)
+		rd := c.ask(k)
 		select {
-		case <-b.done:
+		case <-rd.done:
 		case <-ctx.Done():
 			return c.lookup(k), ctx.Err()
 		}
-		if b.err != nil {
-			return c.lookup(k), b.err
+		if rd.err != nil {
+			return c.lookup(k), rd.err
 		}
-		if _, again := b.touched[k]; !again {
+		if rd.touched.IsZero() || rd.touched.After(asked) {
 			return c.lookup(k), nil
 		}
 	}
@@ -69,81 +94,136 @@ func (c *Conference) known(k Key) (*room, time.Time) {
 	return r, r.readAt
 }
 
-// ask adds a room to the next query and begins it if none runs.
-func (c *Conference) ask(k Key) *batch {
+// ask has a room read by the next query of its lane.
+func (c *Conference) ask(k Key) *read {
+	lane := otherRooms
+	if size := c.Size(k); size > 0 && size < bigRoom {
+		lane = smallRooms
+	}
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.next == nil {
-		q.next = &batch{want: make(map[Key]struct{}), done: make(chan struct{})}
+	if rd := q.waiting[k]; rd != nil {
+		return rd
 	}
-	b := q.next
-	if _, there := b.want[k]; !there {
-		b.want[k] = struct{}{}
-		b.keys = append(b.keys, k)
+	rd := &read{key: k, lane: lane, done: make(chan struct{})}
+	if q.waiting == nil {
+		q.waiting, q.running = make(map[Key]*read), make(map[Key]*read)
 	}
-	if q.running == nil {
-		q.running, q.next = b, nil
-		q.idle.Add(1)
-		go c.run(b)
-	}
-	return b
+	q.waiting[k] = rd
+	q.lanes[lane].queue = append(q.lanes[lane].queue, rd)
+	c.beginLocked(lane)
+	return rd
 }
 
-// run reads a batch, then the next one, until nobody waits.
-func (c *Conference) run(b *batch) {
+// beginLocked begins the queries that a lane may begin.
+func (c *Conference) beginLocked(lane int) {
+	q := &c.reads
+	l := &q.lanes[lane]
+	for l.running < laneWidth {
+		var batch, later []*read
+		for _, rd := range l.queue {
+			if len(batch) == laneKeys[lane] || q.running[rd.key] != nil {
+				later = append(later, rd)
+				continue
+			}
+			batch = append(batch, rd)
+			delete(q.waiting, rd.key)
+			q.running[rd.key] = rd
+		}
+		l.queue = later
+		if len(batch) == 0 {
+			return
+		}
+		l.running++
+		q.idle.Add(1)
+		go c.run(lane, batch)
+	}
+}
+
+// run reads the rooms of a batch with one query and wakes their readers.
+func (c *Conference) run(lane int, batch []*read) {
 	q := &c.reads
 	defer q.idle.Done()
-	for b != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		asked := time.Now()
-		found, err := c.store.Fetch(ctx, b.keys)
-		cancel()
-		if err != nil {
-			b.err = err
-			if isAway(err) {
-				c.lost(err)
-			} else {
-				c.note(notef(LevelError, "database refuses to read rooms: %v", err))
-			}
-		}
-		b = c.finish(b, found, asked)
+	asked := time.Now()
+	var rooms map[Key]*room
+	err := c.guarded(func() (err error) {
+		rooms, err = c.readBatch(batch)
+		return err
+	})
+	changed := c.finish(lane, batch, rooms, asked, err)
+	if err != nil {
+		c.readFailed(err)
 	}
-}
-
-// finish takes over what a batch read, wakes its readers, and returns the next
-// one, nil if nobody waits.
-func (c *Conference) finish(b *batch, found map[Key]*RoomRecord, asked time.Time) *batch {
-	rooms := make(map[Key]*room, len(found))
-	for k, rec := range found {
-		if old := c.lookup(k); old != nil && old.matches(rec) {
-			rooms[k] = old
-		} else if rec.sendable() {
-			rooms[k] = newRoomFrom(rec, c.noteOnce)
-		}
-	}
-	q := &c.reads
-	var changed []Key
-	q.mu.Lock()
-	if b.err == nil {
-		c.mu.Lock()
-		for _, k := range b.keys {
-			if _, own := b.touched[k]; !own && c.adoptLocked(k, rooms[k], asked) {
-				changed = append(changed, k)
-			}
-		}
-		c.mu.Unlock()
-	}
-	next := q.next
-	q.running, q.next = next, nil
-	q.mu.Unlock()
 	if c.settings.Changed != nil {
 		for _, k := range changed {
 			c.settings.Changed(k)
 		}
 	}
-	close(b.done)
-	return next
+	for _, rd := range batch {
+		close(rd.done)
+	}
+}
+
+// readBatch reads rooms. One that is as it is known stays the same object.
+func (c *Conference) readBatch(batch []*read) (map[Key]*room, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	keys := make([]Key, len(batch))
+	for i, rd := range batch {
+		keys[i] = rd.key
+	}
+	found, err := c.store.Fetch(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	rooms := make(map[Key]*room, len(found))
+	for k, rec := range found {
+		if old := c.lookup(k); old != nil && old.matches(rec) {
+			rooms[k] = old
+		} else {
+			rooms[k] = newRoomFrom(rec)
+		}
+	}
+	return rooms, nil
+}
+
+// readFailed takes note of a query that failed.
+func (c *Conference) readFailed(err error) {
+	c.failed(err)
+	switch {
+	case errors.Is(err, ErrUnavailable): // told as an outage
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrLocked):
+		c.noteRarely("read slowly", notef(LevelWarning, "rooms could not be read in time, texts go to the members known last: %v", err))
+	default:
+		c.noteRarely("read", notef(LevelError, "database refuses to read rooms: %v", err))
+	}
+}
+
+// finish takes over what a batch read and begins the next one. It returns the
+// rooms that others have changed.
+func (c *Conference) finish(lane int, batch []*read, rooms map[Key]*room, asked time.Time, err error) (changed []Key) {
+	q := &c.reads
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c.mu.Lock()
+	for _, rd := range batch {
+		rd.err = err
+		delete(q.running, rd.key)
+		old := c.rooms[rd.key]
+		if err != nil || !rd.touched.IsZero() || old != nil && old.readAt.After(asked) {
+			continue // what is known is newer
+		}
+		if c.adoptLocked(rd.key, rooms[rd.key], asked) {
+			changed = append(changed, rd.key)
+		}
+	}
+	c.mu.Unlock()
+	q.lanes[lane].running--
+	for lane := range q.lanes { // a room may have waited in the other one
+		c.beginLocked(lane)
+	}
+	return changed
 }
 
 // adoptLocked puts a room that was read, nil for none, in the place of what is
@@ -160,21 +240,21 @@ func (c *Conference) adoptLocked(k Key, r *room, asked time.Time) bool {
 	}
 	r.readAt = asked
 	c.installLocked(k, r)
+	c.shrinkLocked(asked)
 	return old != nil
 }
 
-// adoptOwn takes over a room, nil for none, as this node has just written it.
-func (c *Conference) adoptOwn(k Key, r *room, written time.Time) {
+// adoptOwn takes over a room, nil for none, as this node has read it under its
+// lock when it decided, or has just written it: what was asked for before then
+// may be older.
+func (c *Conference) adoptOwn(k Key, r *room, decided time.Time, written bool) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if b := q.running; b != nil {
-		if b.touched == nil {
-			b.touched = make(map[Key]struct{})
-		}
-		b.touched[k] = struct{}{}
+	if rd := q.running[k]; rd != nil && written {
+		rd.touched = decided
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.adoptLocked(k, r, written)
+	c.adoptLocked(k, r, decided)
 }

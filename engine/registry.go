@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"slices"
+	"time"
+)
+
 // lookup returns the room with this key, nil if there is none.
 func (c *Conference) lookup(k Key) *room {
 	c.mu.RLock()
@@ -76,6 +81,44 @@ func (c *Conference) forgetLocked(k Key) {
 		}
 	}
 	c.order = order
+}
+
+// Bounds of what is known of rooms in ModeDatabase.
+const (
+	// keptUnused is how long a room is known that nobody uses, and keptRooms
+	// the number of rooms that are known at most.
+	keptUnused = time.Hour
+	keptRooms  = 100_000
+	// fewRooms are not worth a look.
+	fewRooms = 1024
+)
+
+// shrinkLocked forgets rooms that were not used lately, when there are many
+// (ModeDatabase): they are read when they are used again.
+func (c *Conference) shrinkLocked(now time.Time) {
+	if len(c.rooms) < max(c.shrinkAt, fewRooms) {
+		return
+	}
+	oldest := now.Add(-keptUnused)
+	if len(c.rooms) >= keptRooms {
+		used := make([]time.Time, 0, len(c.rooms))
+		for _, r := range c.rooms {
+			used = append(used, r.readAt)
+		}
+		slices.SortFunc(used, time.Time.Compare)
+		if middle := used[len(used)/2]; middle.After(oldest) {
+			oldest = middle
+		}
+	}
+	for k, r := range c.rooms {
+		if r.readAt.Before(oldest) {
+			c.forgetLocked(k)
+		}
+	}
+	c.shrinkAt = 2 * len(c.rooms)
+	if len(c.rooms) < keptRooms {
+		c.shrinkAt = min(c.shrinkAt, keptRooms)
+	}
 }
 
 // all returns the rooms in the order of their creation.

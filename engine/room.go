@@ -52,78 +52,25 @@ func keyOf(uri string) string { return lowerASCII(uri[len(scheme):]) }
 
 func newRoom(a Address, private bool) *room { return &room{uri: a.URI(), private: private} }
 
-// newRoomFrom makes a room of its rows. Rows that could not be sent to, and
-// repeated ones, are left out and told to note.
-func newRoomFrom(rec *RoomRecord, note func(Note)) *room {
+// newRoomFrom makes a room of its rows.
+func newRoomFrom(rec *RoomRecord) *room {
 	r := newRoom(rec.Address, rec.Private)
-	members := make([]member, 0, len(rec.Members))
-	for _, m := range rec.Members {
-		if r.usable(m, note) {
-			members = append(members, member{m.URI(), m.Role})
-		}
+	members := make([]member, len(rec.Members))
+	for i := range rec.Members {
+		members[i] = member{rec.Members[i].URI(), rec.Members[i].Role}
 	}
-	r.fill(members, note)
+	r.fill(members)
 	return r
 }
 
-// usable reports whether a row of the room can be sent to, and tells note if
-// not.
-func (r *room) usable(m Member, note func(Note)) bool {
-	if !m.sendable() {
-		note(notef(LevelWarning, "room %s: member %q left out: cannot be part of a SIP URI", r.uri, m.URI()))
-		return false
-	}
-	return true
-}
-
-// fill gives a new room its members, in joining order. It changes the slice.
-func (r *room) fill(members []member, note func(Note)) {
-	seen := newKeySet(len(members))
-	members = slices.DeleteFunc(members, func(m member) bool {
-		if seen.add(keyOf(m.uri)) {
-			return false
-		}
-		note(notef(LevelWarning, "room %s: member %s is there twice: the first row counts", r.uri, m.uri))
-		return true
-	})
+// fill gives a new room its members, in joining order.
+func (r *room) fill(members []member) {
 	r.roster = newRoster(members)
 	r.size = len(members)
 	r.lastSeq = uint64(r.size)
 	if r.size > linearMembers {
 		r.makeIndex()
 	}
-}
-
-// keySet is a set of keys; a small one needs no map.
-type keySet struct {
-	list [linearMembers]string
-	n    int
-	all  map[string]struct{}
-}
-
-func newKeySet(size int) *keySet {
-	s := &keySet{}
-	if size > linearMembers {
-		s.all = make(map[string]struct{}, size)
-	}
-	return s
-}
-
-// add reports whether k was not in the set.
-func (s *keySet) add(k string) bool {
-	if s.all == nil {
-		if slices.Contains(s.list[:s.n], k) {
-			return false
-		}
-		s.list[s.n] = k
-		s.n++
-		return true
-	}
-	if _, there := s.all[k]; there {
-		return false
-	}
-	s.all[k] = struct{}{}
-	return true
 }
 
 func (r *room) makeIndex() {

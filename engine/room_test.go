@@ -145,31 +145,13 @@ func TestRoomViewIndex(t *testing.T) {
 	}
 }
 
-func TestRowsOfARoom(t *testing.T) {
-	var notes []Note
-	r := newRoomFrom(&RoomRecord{
-		Address: Address{"room", "example.org"},
-		Members: []Member{
-			{Address{"alice", "example.org"}, RoleOwner},
-			{Address{"a<b", "example.org"}, RoleMember},
-			{Address{"a@b", "example.org"}, RoleMember},
-			{Address{"", "example.org"}, RoleMember},
-			{Address{"ALICE", "example.org"}, RoleMember},
-			{Address{"bob", "example.org"}, RoleAdmin},
-		},
-	}, func(n Note) { notes = append(notes, n) })
-	assert.Equal(t, []string{"sip:alice@example.org", "sip:bob@example.org"}, r.snapshot().Members)
-	assert.Len(t, notes, 4)
-	assert.Equal(t, RoleOwner, r.find("alice@example.org").role)
-}
-
 func TestMatches(t *testing.T) {
 	for _, size := range []int{0, 1, 2, 5, 1500} {
 		rec := &RoomRecord{Address: Address{"Room", "example.org"}}
 		for i := range size {
 			rec.Members = append(rec.Members, Member{Address{fmt.Sprintf("u%d", i), "example.org"}, Role(i % 3)})
 		}
-		r := newRoomFrom(rec, nil)
+		r := newRoomFrom(rec)
 		assert.True(t, r.matches(rec))
 		assert.Equal(t, rec.Members, r.roster.members())
 		if size > 0 {

@@ -5,20 +5,35 @@ import (
 	"errors"
 )
 
-// Errors of a Store.
+// Errors of a Store. Of a call that ends with one of them nothing is in the
+// database, but for ErrDoubtful.
 var (
 	// ErrConflict: another node changed the room first (a unique key decided);
 	// the caller decides again on the new state.
 	ErrConflict = errors.New("room changed meanwhile")
-	// ErrUnavailable: the database did not answer, nothing is known to be changed.
+	// ErrUnavailable: there is no connection to the database.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrTimeout: the database did not answer in time. That may be due to one
+	// room; Probe tells.
+	ErrTimeout = errors.New("database did not answer in time")
+	// ErrLocked: another transaction held the room's rows for too long, or all
+	// connections were in use.
+	ErrLocked = errors.New("rows are locked")
+	// ErrReadOnly: the server takes no changes.
+	ErrReadOnly = errors.New("database is read-only")
+	// ErrFull: the server has no space for changes.
+	ErrFull = errors.New("database is full")
+	// ErrDenied: the account has no right to do this.
+	ErrDenied = errors.New("database denies the right")
 	// ErrDoubtful: the answer to a commit got lost, the change may or may not
-	// be in the database.
+	// be in the database, now or later.
 	ErrDoubtful = errors.New("database did not confirm the change")
 	// ErrValue: the database cannot hold a value, or takes it for another one.
 	ErrValue = errors.New("value not accepted by the database")
 	// ErrSchema: a table is missing or has another version; names both.
 	ErrSchema = errors.New("schema mismatch")
+	// ErrRefused: the database refused for another reason.
+	ErrRefused = errors.New("refused by the database")
 )
 
 // RoomRecord is a room as it is stored. Members are in joining order.
@@ -57,11 +72,17 @@ func (c *Change) Empty() bool {
 // rows are given back in the case in which they were written. All methods are
 // safe for concurrent use and return when ctx is done. Errors wrap one of the
 // errors above; their texts never hold a password.
+//
+// Whatever the rows hold, what a Store hands out is clean: rooms and members
+// are Usable, each comes once, no member comes without its room, and flags are
+// known. A row that is not so harms nothing but itself: it is left out, or
+// taken as far as it makes sense, is left in the database as it is, and is
+// reported once.
 type Store interface {
 	// Load reads everything with one scan per table: first all rooms, then
-	// all members in the order of their ids. Rows that make no sense (members
-	// of no room, duplicates by case, unknown flags) are normalised and
-	// reported once each through note; they are not deleted.
+	// all members in the order of their ids. It reports odd rows through note.
+	// It first waits, for a bounded time, for what an earlier life of this
+	// server may have left running in the database.
 	Load(ctx context.Context, room func(a Address, private bool), member func(room Key, m Member), note func(Note)) error
 
 	// Commit writes c in one transaction.
@@ -74,12 +95,25 @@ type Store interface {
 	// call is the one that counts.
 	Update(ctx context.Context, room Key, decide func(*RoomRecord) *Change) error
 
-	// Fetch reads the rooms with these keys, with one query per table
-	// however many there are. Rooms that do not exist are left out.
+	// Settle is Update for a room of which a change may still be on its way
+	// into the database (ErrDoubtful): it waits for that, so that decide sees
+	// what came of it.
+	Settle(ctx context.Context, room Key, decide func(*RoomRecord) *Change) error
+
+	// Fetch reads the rooms with these keys, with one query however many there
+	// are. Rooms that do not exist are left out.
 	Fetch(ctx context.Context, rooms []Key) (map[Key]*RoomRecord, error)
 
-	// List reads all rooms, without their members, ordered by id.
+	// List reads all rooms, ordered by id: their addresses and privacy.
 	List(ctx context.Context) ([]RoomInfo, error)
+
+	// RoomsOf returns the rooms in which a user is a member, not merely
+	// invited.
+	RoomsOf(ctx context.Context, user Key) ([]Key, error)
+
+	// Probe tries whether changes can be committed, without making one. It
+	// touches no room, and waits for none.
+	Probe(ctx context.Context) error
 
 	// Close ends all connections.
 	Close() error

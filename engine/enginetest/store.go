@@ -4,6 +4,7 @@ package enginetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -154,6 +155,30 @@ func (s *Store) Update(ctx context.Context, k engine.Key, decide func(*engine.Ro
 	return nil
 }
 
+// Settle implements engine.Store.
+func (s *Store) Settle(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+	return s.Update(ctx, k, decide)
+}
+
+// Probe implements engine.Store.
+func (s *Store) Probe(ctx context.Context) error { return s.enter(ctx) }
+
+// RoomsOf implements engine.Store.
+func (s *Store) RoomsOf(ctx context.Context, user engine.Key) ([]engine.Key, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keys []engine.Key
+	for k, r := range s.rooms {
+		if slices.ContainsFunc(r.Members, func(m engine.Member) bool { return m.Key() == user && m.Role&engine.RoleInvited == 0 }) {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
 // Fetch implements engine.Store.
 func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
 	s.mu.Lock()
@@ -199,7 +224,7 @@ func (s *Store) enter(ctx context.Context) error {
 		select {
 		case <-gate:
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("%w: %w", engine.ErrTimeout, ctx.Err())
 		}
 	}
 	s.mu.Lock()

@@ -5,18 +5,6 @@ import (
 	"strings"
 )
 
-// failure is what an error of a driver means for the caller.
-type failure int
-
-const (
-	failUnknown    failure = iota // refused by the server for another reason
-	failConnection                // the connection is lost, or was never made
-	failRetry                     // a deadlock or a lock not had in time: rolled back, try again
-	failDuplicate                 // a unique key is there already
-	failSchema                    // a table or a column is missing
-	failValue                     // the value cannot be held by its column
-)
-
 // dialect is what differs between the databases.
 type dialect struct {
 	name      string
@@ -49,11 +37,24 @@ type dialect struct {
 	// galera: other nodes of a cluster see no locks, only changed rows.
 	galera bool
 
+	// writers is how many transactions may write at once.
+	writers int
+
+	// settle is executed first in a transaction that has to wait for changes
+	// which are still being committed, with the tables' names for %[1]s (rooms)
+	// and %[2]s (members); "" where lockMembers does that.
+	settle string
+
+	// lockMembers ends a SELECT of members that waits for such changes.
+	lockMembers string
+
+	// fence are statements that wait for all such changes of the tables, named
+	// as in settle. They change nothing.
+	fence []string
+
 	// retries bounds how often a transaction is tried again after a deadlock
 	// or a lock that was not had in time.
 	retries int
-
-	classify func(error) failure
 
 	// inspect reads what the tables are like into s.d and the tables' columns
 	// and returns the statements that make missing indexes.

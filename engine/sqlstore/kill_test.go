@@ -107,7 +107,7 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 					case errors.Is(err, engine.ErrDoubtful):
 						facts[w][room.Key()] = doubtful
 						doubts.Add(1)
-					case errors.Is(err, engine.ErrUnavailable):
+					case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrTimeout), errors.Is(err, engine.ErrLocked):
 						refused.Add(1)
 					default:
 						t.Errorf("%s: %v", room.URI(), err)

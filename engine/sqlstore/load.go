@@ -47,12 +47,15 @@ func (s *Store) Load(ctx context.Context, room func(a engine.Address, private bo
 		l.seen = map[[2]uint64]bool{}
 		l.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	}
+	if err := s.fence(ctx, note); err != nil {
+		return err
+	}
 	err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" ORDER BY id", nil, l.roomRow)
 	if err == nil {
 		err = s.query(ctx, "SELECT id, username, domain, room, flag FROM "+s.members.quoted+" ORDER BY id", nil, l.memberRow)
 	}
 	if err != nil {
-		return s.fail(ctx, "load the rooms", err)
+		return fail(ctx, "load the rooms", err, classUnknown)
 	}
 	for i, k := range l.keys {
 		switch {
@@ -75,11 +78,11 @@ func (l *loader) roomRow(rows *sqlx.Rows) error {
 	if err := rows.Scan(&id, name, domain, &flag); err != nil {
 		return err
 	}
-	if !usable(*name) || !usable(*domain) {
-		l.odd.next(l.note, oddRoomName, string(*name)+"@"+string(*domain), "")
+	a := engine.Address{User: string(*name), Host: l.domain(*domain)}
+	if !a.Usable() {
+		l.odd.next(l.note, oddRoomName, a.URI(), "")
 		return nil
 	}
-	a := engine.Address{User: string(*name), Host: l.domain(*domain)}
 	k := a.Key()
 	if _, twice := l.index[k]; twice {
 		l.odd.next(l.note, oddRoomTwice, a.URI(), "")
@@ -111,15 +114,15 @@ func (l *loader) memberRow(rows *sqlx.Rows) error {
 		l.odd.next(l.note, oddOrphan, strconv.Quote(string(*user)+"@"+string(*domain)), strconv.Quote(string(*room)))
 		return nil
 	}
-	if !usable(*user) || !usable(*domain) {
-		l.odd.next(l.note, oddMemberName, string(*user)+"@"+string(*domain), "")
+	m := engine.Member{Address: engine.Address{User: string(*user), Host: l.domain(*domain)}}
+	if !m.Usable() {
+		l.odd.next(l.note, oddMemberName, m.URI(), "")
 		return nil
 	}
 	if l.twice(i, *user, *domain) {
 		l.odd.next(l.note, oddMemberTwice, scheme+string(*user)+"@"+string(*domain), scheme+string(l.keys[i]))
 		return nil
 	}
-	m := engine.Member{Address: engine.Address{User: string(*user), Host: l.domain(*domain)}}
 	var odd bool
 	if m.Role, odd = roleOf(flag); odd {
 		l.odd.next(l.note, oddMemberFlag, m.URI()+" of "+scheme+string(l.keys[i]), strconv.FormatInt(flag, 10))

@@ -2,11 +2,9 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -19,36 +17,19 @@ func mysqlDialect() *dialect {
 		lock:      " FOR UPDATE",
 		// With the usual collations (_ci) columns compare without case and the
 		// unique keys serve the comparison. inspectMySQL replaces this.
-		fold:     func(col string) string { return col },
-		retries:  12,
-		mark:     "?",
-		classify: classifyMySQL,
-		inspect:  inspectMySQL,
+		fold:    func(col string) string { return col },
+		retries: 12,
+		mark:    "?",
+		writers: maxWriters,
+		// Rows that are being written are met by a locking read, also those
+		// of an INSERT.
+		lockMembers: " FOR UPDATE",
+		fence: []string{
+			"SELECT COUNT(*) FROM %[1]s LOCK IN SHARE MODE",
+			"SELECT COUNT(*) FROM %[2]s LOCK IN SHARE MODE",
+		},
+		inspect: inspectMySQL,
 	}
-}
-
-// Error numbers of MySQL and MariaDB that mean something here.
-func classifyMySQL(err error) failure {
-	var e *mysql.MySQLError
-	if !errors.As(err, &e) {
-		if errors.Is(err, mysql.ErrInvalidConn) {
-			return failConnection
-		}
-		return failUnknown
-	}
-	switch e.Number {
-	case 1205, 1213, 1020, 3572: // lock wait, deadlock (Galera's too), record changed, NOWAIT
-		return failRetry
-	case 1062, 1586: // duplicate entry
-		return failDuplicate
-	case 1146, 1054, 1049: // no such table, column, database
-		return failSchema
-	case 1406, 1366, 1300, 1264, 1292, 3988, 1267: // too long, not in the character set, out of range
-		return failValue
-	case 1053, 1927, 1152, 1158, 1159, 1160, 1161, 4031: // shutdown, killed, connection lost
-		return failConnection
-	}
-	return failUnknown
 }
 
 // inspectMySQL finds out what the tables and the server are like.

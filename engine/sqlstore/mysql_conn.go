@@ -28,10 +28,10 @@ const (
 )
 
 // mysqlSession prepares each connection. The statements rely on strict mode: a
-// value that does not fit is refused, never cut. A lock is waited for a few
-// seconds at most, and the server ends a transaction that a lost node left
-// open after a minute.
-const mysqlSession = "SET sql_mode='STRICT_ALL_TABLES', innodb_lock_wait_timeout=5, wait_timeout=60"
+// value that does not fit is refused, never cut. A lock is waited for a
+// second at most: the server then says so, and is not taken for one that does
+// not answer. It ends a transaction that a lost node left open after a minute.
+const mysqlSession = "SET sql_mode='STRICT_ALL_TABLES', innodb_lock_wait_timeout=1, wait_timeout=60"
 
 // Under READ COMMITTED a transaction locks the rows it means and no gaps
 // beside them, so that rooms which are created at once do not deadlock.
@@ -54,6 +54,7 @@ func mysqlConfig(src *Source, files []string) (*mysql.Config, error) {
 	cfg.ClientFoundRows = true      // rows matched by an UPDATE, not rows changed
 	cfg.MultiStatements = false
 	cfg.AllowAllFiles = false
+	cfg.RejectReadOnly = false // the store does that by itself, and knows why
 
 	host, port, sockets := src.Host, src.Port, mysqlSockets
 	if src.Group != "" {

@@ -53,8 +53,8 @@ var oddityText = [oddityKinds]struct {
 }{
 	oddRoomFlag:    {engine.LevelNotice, "room %s has the flag %s; only 1 (private) counts"},
 	oddMemberFlag:  {engine.LevelNotice, "member %s has the flag %s; it is taken for owner, admin, invited or member, in this order"},
-	oddRoomName:    {engine.LevelWarning, "room %q%s has a name that cannot stand in a SIP header; it is ignored"},
-	oddMemberName:  {engine.LevelWarning, "member %q%s has a name that cannot stand in a SIP header; it is ignored"},
+	oddRoomName:    {engine.LevelWarning, "room %q%s cannot be used: a part is missing, it is too long, or cannot stand in a SIP header; it is ignored"},
+	oddMemberName:  {engine.LevelWarning, "member %q%s cannot be used: a part is missing, it is too long, or cannot stand in a SIP header; it is ignored"},
 	oddRoomTwice:   {engine.LevelWarning, "room %s is there more than once%s, differing in case; the first row counts"},
 	oddMemberTwice: {engine.LevelWarning, "member %s is in room %s more than once, differing in case; the first row counts"},
 	oddOrphan:      {engine.LevelWarning, "member %s is in room %s, which does not exist; it is ignored"},
@@ -74,7 +74,7 @@ func newOddities() *oddities { return &oddities{seen: map[string]bool{}} }
 
 // text is the line for the log.
 func (k oddityKind) text(subject, detail string) string {
-	return fmt.Sprintf(oddityText[k].text, subject, detail)
+	return engine.Printable(fmt.Sprintf(oddityText[k].text, subject, detail))
 }
 
 // first reports an oddity to note unless it was reported before or too many
@@ -140,18 +140,4 @@ func roomFlag(private bool) int64 {
 		return flagPrivate
 	}
 	return 0
-}
-
-// usable reports whether a user or a host can stand between the angle brackets
-// of a SIP header.
-func usable[T ~string | ~[]byte](part T) bool {
-	if len(part) == 0 {
-		return false
-	}
-	for i := range len(part) {
-		if c := part[i]; c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == '@' {
-			return false
-		}
-	}
-	return true
 }

@@ -14,8 +14,9 @@ import (
 const postgresSockets = "/var/run/postgresql"
 
 // A transaction that a lost node left open is ended by the server after a
-// minute, and a lock is waited for a few seconds at most.
-const postgresSession = "SET idle_in_transaction_session_timeout='60s'; SET lock_timeout='5s';" +
+// minute, and a lock is waited for a second at most: the server then says
+// so, and is not taken for one that does not answer.
+const postgresSession = "SET idle_in_transaction_session_timeout='60s'; SET lock_timeout='1s';" +
 	" SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 // postgresConfig makes the driver's configuration of a source. Parameters are
@@ -43,9 +44,6 @@ func postgresConfig(src *Source) (pq.Config, error) {
 	if src.User != "" {
 		dsn["user"] = src.User
 	}
-	if src.password != "" {
-		dsn["password"] = src.password
-	}
 	// One round trip a statement instead of two.
 	dsn["binary_parameters"] = "yes"
 	var b strings.Builder
@@ -58,6 +56,9 @@ func postgresConfig(src *Source) (pq.Config, error) {
 	cfg, err := pq.NewConfig(b.String())
 	if err != nil {
 		return cfg, fmt.Errorf("db_url: parameters: %w", err)
+	}
+	if src.password != "" {
+		cfg.Password = src.password // not parsed, so in no error
 	}
 	return cfg, nil
 }
@@ -74,31 +75,13 @@ func postgresDialect() *dialect {
 		exact:     true,
 		retries:   12,
 		mark:      "?",
-		classify:  classifyPostgres,
-		inspect:   inspectPostgres,
+		writers:   maxWriters,
+		// A row that is being inserted is seen by nobody: only a lock on the
+		// tables waits for who inserts it.
+		settle:  "LOCK TABLE %[1]s, %[2]s IN SHARE ROW EXCLUSIVE MODE",
+		fence:   []string{"LOCK TABLE %[1]s, %[2]s IN SHARE MODE"},
+		inspect: inspectPostgres,
 	}
-}
-
-func classifyPostgres(err error) failure {
-	var e *pq.Error
-	if !errors.As(err, &e) {
-		return failUnknown
-	}
-	switch e.Code {
-	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
-		return failRetry
-	case "23505":
-		return failDuplicate
-	case "42P01", "42703", "3D000", "3F000": // no such table, column, database, schema
-		return failSchema
-	}
-	switch e.Code.Class() {
-	case "22": // data exception: too long, not in the encoding
-		return failValue
-	case "08", "57": // connection, operator intervention (shutdown)
-		return failConnection
-	}
-	return failUnknown
 }
 
 // inspectPostgres finds out what the tables are like.

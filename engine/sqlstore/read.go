@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"maps"
 	"slices"
 	"strconv"
@@ -109,7 +111,9 @@ func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 	return found, nil
 }
 
-// fetch reads rooms with one query per table.
+// fetch reads rooms with one query for both tables: it is answered in one
+// round trip, and from one state of the database. Columns of the two tables
+// are not mixed, because they may have different collations.
 func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
 	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
 	asked := make(map[engine.Key]bool, len(keys))
@@ -126,27 +130,43 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 	condition, args := s.d.areRooms(asked)
 	// Rows are sorted here: with ORDER BY id MariaDB walks the whole table in
 	// that order to save itself the sorting.
-	var rooms roomRows
-	if err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" WHERE "+condition, args, rooms.scan); err != nil {
+	f := fetched{members: memberRows{of: make(map[engine.Key][]memberRow, len(asked))}}
+	err := s.query(ctx, "SELECT id, flag, name, domain, NULL, NULL, NULL FROM "+s.rooms.quoted+" WHERE "+condition+
+		" UNION ALL SELECT id, flag, NULL, NULL, username, domain, room FROM "+s.members.quoted+" WHERE "+
+		s.d.in("room", len(columns)), append(args, columns...), f.scan)
+	if err != nil {
 		return nil, err
 	}
-	for _, r := range rooms.sorted() {
+	for _, r := range f.rooms.sorted() {
 		if k := r.addr.Key(); asked[k] {
 			s.addRoom(found, k, &r)
 		}
 	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	members := memberRows{of: map[engine.Key][]memberRow{}}
-	if err := s.query(ctx, "SELECT id, username, domain, flag, room FROM "+s.members.quoted+" WHERE "+
-		s.d.in("room", len(columns)), columns, members.scan); err != nil {
-		return nil, err
-	}
 	for k, r := range found {
-		s.addMembers(r, members.sorted(k))
+		s.addMembers(r, f.members.sorted(k))
 	}
 	return found, nil
+}
+
+// fetched is what one query of fetch reads.
+type fetched struct {
+	rooms   roomRows
+	members memberRows
+	raw     struct{ name, domain, user, host, room sql.RawBytes }
+}
+
+func (f *fetched) scan(rows *sqlx.Rows) error {
+	var id, flag int64
+	r := &f.raw
+	if err := rows.Scan(&id, &flag, &r.name, &r.domain, &r.user, &r.host, &r.room); err != nil {
+		return err
+	}
+	if r.name != nil {
+		f.rooms = append(f.rooms, roomRow{id, engine.Address{User: string(r.name), Host: string(r.domain)}, flag})
+		return nil
+	}
+	f.members.add(id, flag, r.user, r.host, r.room)
+	return nil
 }
 
 // maxKey is longer in bytes than what the columns of a server can hold.
@@ -177,19 +197,49 @@ func (r *roomRows) sorted() []roomRow {
 // memberRows are rows of the members' table, by room.
 type memberRows struct {
 	of map[engine.Key][]memberRow
+
+	column []byte // the last room met, and its key
+	key    engine.Key
+	known  bool
+	raw    struct{ user, host, room sql.RawBytes }
+	buf    []byte
 }
 
 func (r *memberRows) scan(rows *sqlx.Rows) error {
-	var row memberRow
-	var column string
-	if err := rows.Scan(&row.id, &row.addr.User, &row.addr.Host, &row.flag, &column); err != nil {
+	var id, flag int64
+	if err := rows.Scan(&id, &r.raw.user, &r.raw.host, &flag, &r.raw.room); err != nil {
 		return err
 	}
-	row.key = row.addr.Key()
-	if k, ok := roomKey(column); ok {
-		r.of[k] = append(r.of[k], row)
-	}
+	r.add(id, flag, r.raw.user, r.raw.host, r.raw.room)
 	return nil
+}
+
+// add takes a row over. Its texts become one string, since a room may have
+// very many.
+func (r *memberRows) add(id, flag int64, user, host, room []byte) {
+	if r.column == nil || !bytes.Equal(r.column, room) {
+		r.column = append(r.column[:0], room...)
+		r.key, r.known = roomKey(string(room))
+	}
+	if !r.known {
+		return
+	}
+	r.buf = append(append(append(r.buf[:0], user...), '@'), host...)
+	text := string(r.buf)
+	r.of[r.key] = append(r.of[r.key], memberRow{
+		id: id, flag: flag, key: foldKey(text),
+		addr: engine.Address{User: text[:len(user)], Host: text[len(user)+1:]},
+	})
+}
+
+// foldKey is the key of "user@host".
+func foldKey(text string) engine.Key {
+	for i := range len(text) {
+		if c := text[i]; 'A' <= c && c <= 'Z' {
+			return engine.Key(appendLower(nil, []byte(text)))
+		}
+	}
+	return engine.Key(text)
 }
 
 // sorted returns the rows of a room in the order of their ids.
@@ -228,7 +278,7 @@ func eachRow(ctx context.Context, conn *sqlx.Conn, f func(*sqlx.Rows) error, que
 // or it cannot be used.
 func (s *Store) addRoom(found map[engine.Key]*engine.RoomRecord, k engine.Key, r *roomRow) {
 	switch {
-	case !usable(r.addr.User) || !usable(r.addr.Host):
+	case !r.addr.Usable():
 		s.met.first(s.note, oddRoomName, r.addr.URI(), "")
 	case found[k] != nil:
 		s.met.first(s.note, oddRoomTwice, found[k].URI(), "")
@@ -250,7 +300,7 @@ func (s *Store) addMembers(record *engine.RoomRecord, rows []memberRow) {
 	for i := range rows {
 		m := &rows[i]
 		switch {
-		case !usable(m.addr.User) || !usable(m.addr.Host):
+		case !m.addr.Usable():
 			s.met.first(s.note, oddMemberName, m.addr.URI(), "")
 			continue
 		case seen[m.key]:
@@ -284,7 +334,7 @@ func (s *Store) List(ctx context.Context) (list []engine.RoomInfo, err error) {
 
 func (s *Store) list(ctx context.Context) ([]engine.RoomInfo, error) {
 	var list []engine.RoomInfo
-	index := map[engine.Key]int{}
+	seen := map[engine.Key]bool{}
 	err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" ORDER BY id", nil,
 		func(rows *sqlx.Rows) error {
 			var r roomRow
@@ -292,44 +342,42 @@ func (s *Store) list(ctx context.Context) ([]engine.RoomInfo, error) {
 				return err
 			}
 			k := r.addr.Key()
-			if _, twice := index[k]; twice || !usable(r.addr.User) || !usable(r.addr.Host) {
+			if seen[k] || !r.addr.Usable() {
 				return nil // reported when the room is read
 			}
+			seen[k] = true
 			private, _ := privateOf(r.flag)
-			index[k] = len(list)
 			list = append(list, engine.RoomInfo{Address: r.addr, Private: private})
 			return nil
 		})
 	if err != nil {
 		return nil, err
 	}
-	// The members of one room may be in several groups, by the case of their
-	// column room; the one with the smallest id is the first member.
-	first := make(map[int]int64, len(list))
-	err = s.query(ctx, "SELECT g.room, g.n, m.id, m.username, m.domain FROM"+
-		" (SELECT room, COUNT(*) AS n, MIN(id) AS id FROM "+s.members.quoted+" GROUP BY room) g"+
-		" JOIN "+s.members.quoted+" m ON m.id = g.id", nil,
-		func(rows *sqlx.Rows) error {
-			var room string
-			var n int
-			var m memberRow
-			if err := rows.Scan(&room, &n, &m.id, &m.addr.User, &m.addr.Host); err != nil {
+	return list, nil
+}
+
+// RoomsOf implements engine.Store.
+func (s *Store) RoomsOf(ctx context.Context, user engine.Key) (rooms []engine.Key, err error) {
+	name, host := split(user)
+	if !s.holds(user) {
+		return nil, nil
+	}
+	err = s.read(ctx, "read the rooms of a user", func() error {
+		rooms = nil
+		return s.query(ctx, "SELECT username, domain, room, flag FROM "+s.members.quoted+" WHERE "+
+			s.d.equals("username")+" AND "+s.d.equals("domain"), []any{name, host}, func(rows *sqlx.Rows) error {
+			var a engine.Address
+			var column string
+			var flag int64
+			if err := rows.Scan(&a.User, &a.Host, &column, &flag); err != nil {
 				return err
 			}
-			k, _ := roomKey(room)
-			i, known := index[k]
-			if !known {
-				return nil
-			}
-			list[i].Members += n
-			if id, has := first[i]; !has || m.id < id {
-				first[i] = m.id
-				list[i].Owner = m.addr.URI()
+			role, _ := roleOf(flag)
+			if k, ok := roomKey(column); ok && a.Key() == user && role != engine.RoleInvited {
+				rooms = append(rooms, k)
 			}
 			return nil
 		})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	})
+	return rooms, err
 }

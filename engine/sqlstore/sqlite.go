@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,16 +10,6 @@ import (
 	"strings"
 
 	"modernc.org/sqlite"
-)
-
-// Result codes of SQLite (its primary codes are the lowest byte).
-const (
-	sqliteError  = 1
-	sqliteBusy   = 5
-	sqliteLocked = 6
-	sqliteTooBig = 18
-	sqliteUnique = 19 | 8<<8
-	sqlitePrimer = 19 | 6<<8 // SQLITE_CONSTRAINT_PRIMARYKEY
 )
 
 // sqliteCreate is sql/imc-create-sqlite.sql for any table names: version, rooms
@@ -83,31 +72,9 @@ func sqliteDialect() *dialect {
 		exact:     true,
 		retries:   100,
 		mark:      "?",
-		classify:  classifySQLite,
+		writers:   1, // so that those of this process do not poll for the file's lock
 		inspect:   inspectSQLite,
 	}
-}
-
-func classifySQLite(err error) failure {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return failUnknown
-	}
-	switch e.Code() {
-	case sqliteUnique, sqlitePrimer:
-		return failDuplicate
-	}
-	switch e.Code() & 0xff {
-	case sqliteBusy, sqliteLocked:
-		return failRetry
-	case sqliteTooBig:
-		return failValue
-	case sqliteError:
-		if strings.Contains(e.Error(), "no such table") || strings.Contains(e.Error(), "no such column") {
-			return failSchema
-		}
-	}
-	return failUnknown
 }
 
 // createSQLite creates the tables in a file that has none of them.

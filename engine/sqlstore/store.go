@@ -41,11 +41,17 @@ const (
 // tableVersion is the version of both tables that this package knows.
 const tableVersion = 1
 
-// Connections in the pool of a server: at most, and kept while idle.
+// Connections in the pool of a server. Writers and readers have shares of
+// their own, so that locked rows, which writers wait for, hold up no reader;
+// the one more is for Probe.
 const (
-	maxConns     = 16
-	maxIdleConns = 8
+	maxWriters   = 16
+	maxReaders   = 8
+	maxConns     = maxWriters + maxReaders + 1
+	maxIdleConns = 12
 	maxIdleTime  = 30 * time.Second // less than a session's wait_timeout
+	// maxLifetime lets connections follow a name that means another server.
+	maxLifetime = 3 * time.Minute
 )
 
 // openTimeout bounds how long a server may take, from the connection attempt to
@@ -69,12 +75,9 @@ type Store struct {
 	mode    int
 	rooms   table
 	members table
-	secrets []string // never to be seen in an error
 	note    func(engine.Note)
 
-	// gate admits one writer at a time, so that those of this process do not
-	// poll for SQLite's lock; nil for servers.
-	gate chan struct{}
+	writers, readers chan struct{} // hold a token for each that is at work
 
 	// guard ends the use of a connection with a context where the driver does
 	// not; nil where it does.
@@ -100,7 +103,7 @@ func Open(ctx context.Context, cfg Config) (*Store, []engine.Note, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Store{src: src, mode: cfg.Mode, note: cfg.Note, secrets: []string{src.password}, met: newOddities()}
+	s := &Store{src: src, mode: cfg.Mode, note: cfg.Note, met: newOddities()}
 	if s.note == nil {
 		s.note = func(engine.Note) {}
 	}
@@ -146,21 +149,20 @@ func (s *Store) connect(ctx context.Context) error {
 	case schemeMySQL:
 		return s.connectMySQL(ctx)
 	case schemePostgres:
-		s.d = postgresDialect()
+		s.use(postgresDialect())
 		cfg, err := postgresConfig(s.src)
 		if err != nil {
-			return s.plain(err)
+			return err
 		}
 		connector, err := newPostgresConnector(cfg)
 		if err != nil {
-			return s.plain(err)
+			return err
 		}
 		s.guard = connector.guard
 		s.pool(sql.OpenDB(connector), "postgres")
 		return s.ping(ctx)
 	default:
-		s.d = sqliteDialect()
-		s.gate = make(chan struct{}, 1)
+		s.use(sqliteDialect())
 		connector, err := sqliteConnector(s.src)
 		if err != nil {
 			return err
@@ -170,16 +172,21 @@ func (s *Store) connect(ctx context.Context) error {
 	}
 }
 
+func (s *Store) use(d *dialect) {
+	s.d = d
+	s.writers = make(chan struct{}, d.writers)
+	s.readers = make(chan struct{}, maxReaders)
+}
+
 func (s *Store) connectMySQL(ctx context.Context) error {
-	s.d = mysqlDialect()
+	s.use(mysqlDialect())
 	cfg, err := mysqlConfig(s.src, optionFiles())
 	if err != nil {
-		return s.plain(err)
+		return err
 	}
-	s.secrets = append(s.secrets, cfg.Passwd)
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return s.plain(err)
+		return err
 	}
 	// What the connections have to be told depends on the server.
 	s.pool(sql.OpenDB(connector), schemeMySQL)
@@ -188,7 +195,7 @@ func (s *Store) connectMySQL(ctx context.Context) error {
 	}
 	setup, galera, err := mysqlSetup(ctx, s.db, s.mode)
 	if err = errors.Join(err, s.db.Close()); err != nil {
-		return s.fail(ctx, "connect", err)
+		return fail(ctx, "connect", err, classUnknown)
 	}
 	s.d.galera = galera
 	s.pool(sql.OpenDB(&sessionConnector{Connector: connector, setup: setup}), schemeMySQL)
@@ -199,6 +206,7 @@ func (s *Store) pool(db *sql.DB, name string) {
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxIdleConns)
 	db.SetConnMaxIdleTime(maxIdleTime)
+	db.SetConnMaxLifetime(maxLifetime)
 	s.db = sqlx.NewDb(db, name)
 }
 
@@ -216,8 +224,8 @@ func (s *Store) ping(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if s.failure(err) != failRetry || attempt == s.d.retries || !wait(ctx, attempt) {
-			return s.fail(ctx, "connect to "+s.src.String(), err)
+		if classOf(err) != classLocked || attempt == s.d.retries || !wait(ctx, attempt) {
+			return fail(ctx, "connect to "+s.src.String(), err, classUnknown)
 		}
 	}
 }
@@ -245,10 +253,7 @@ func (s *Store) conn(ctx context.Context) (conn *sqlx.Conn, release func(), err 
 
 // Close ends all connections.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
-		return s.plain(err)
-	}
-	return nil
+	return s.db.Close()
 }
 
 // check compares the tables with what this package needs.
@@ -264,12 +269,12 @@ func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
 		}
 	}
 	missing, err := s.d.inspect(ctx, s)
-	if err != nil && s.d.classify(err) == failSchema {
+	if err != nil && classOf(err) == classSchema {
 		return nil, &storeError{engine.ErrSchema, fmt.Sprintf("%v: a table is missing in %s, where %s and %s with version %d are needed (%s);"+
-			" load %s into the database", engine.ErrSchema, s.src, s.rooms.name, s.members.name, tableVersion, s.hide(err.Error()), s.schemaFile())}
+			" load %s into the database", engine.ErrSchema, s.src, s.rooms.name, s.members.name, tableVersion, err.Error(), s.schemaFile())}
 	}
 	if err != nil {
-		return nil, s.fail(ctx, "look at the tables", err)
+		return nil, fail(ctx, "look at the tables", err, classUnknown)
 	}
 	for _, t := range []struct {
 		table
@@ -298,11 +303,11 @@ func (s *Store) checkVersion(ctx context.Context, t table) error {
 		return &storeError{engine.ErrSchema, engine.ErrSchema.Error() + ": " + fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case err != nil && s.d.classify(err) == failSchema:
+	case err != nil && classOf(err) == classSchema:
 		return schema("there is no table version in %s (table %s with version %d is needed); load %s into the database",
 			s.src, name, tableVersion, s.schemaFile())
 	case err != nil:
-		return s.fail(ctx, "read the table version", err)
+		return fail(ctx, "read the table version", err, classUnknown)
 	case len(versions) == 0:
 		return schema("table version of %s does not know table %s, version %d of it is needed; load %s into the database,"+
 			" or if the table is there: INSERT INTO version (table_name, table_version) VALUES ('%s', %d)",

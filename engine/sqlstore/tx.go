@@ -57,15 +57,17 @@ func (t *tx) get(dest any, query string, args ...any) error {
 // once runs body in one transaction and commits it, or rolls it back if body
 // returns an error. Errors are the driver's; errInDoubt is joined if it is not
 // known whether the transaction was committed.
-func (s *Store) once(ctx context.Context, body func(*tx) error) (err error) {
-	if s.gate != nil {
-		select {
-		case s.gate <- struct{}{}:
-			defer func() { <-s.gate }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+func (s *Store) once(ctx context.Context, body func(*tx) error) error {
+	leave, err := enter(ctx, s.writers)
+	if err != nil {
+		return err
 	}
+	defer leave()
+	return s.transaction(ctx, body)
+}
+
+// transaction is once without waiting for a place.
+func (s *Store) transaction(ctx context.Context, body func(*tx) error) (err error) {
 	conn, release, err := s.conn(ctx)
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func (s *Store) once(ctx context.Context, body func(*tx) error) (err error) {
 	t := &tx{s: s, ctx: ctx, conn: conn}
 	defer func() {
 		if err != nil {
-			t.undo()
+			t.undo(classOf(err) == classReadOnly)
 		}
 	}()
 	if _, err = t.exec(s.d.begin); err != nil {
@@ -83,55 +85,78 @@ func (s *Store) once(ctx context.Context, body func(*tx) error) (err error) {
 	if err = body(t); err != nil {
 		return err
 	}
-	if _, err = t.exec("COMMIT"); err != nil && s.failure(err) != failRetry {
-		err = errors.Join(err, errInDoubt)
+	if _, err = t.exec("COMMIT"); err != nil {
+		switch classOf(err) {
+		case classGone, classLocked, classUnknown:
+			err = errors.Join(err, errInDoubt)
+		}
 	}
 	return err
 }
 
+// enter waits for a place among those at work; leave gives it back.
+func enter(ctx context.Context, places chan struct{}) (leave func(), err error) {
+	leave = func() { <-places }
+	select {
+	case places <- struct{}{}:
+		return leave, nil
+	default:
+	}
+	select {
+	case places <- struct{}{}:
+		return leave, nil
+	case <-ctx.Done():
+		return nil, errQueued
+	}
+}
+
 // undo rolls back, even if the context is over. A connection that does not
-// even do that is thrown away; the server then rolls back by itself.
-func (t *tx) undo() {
+// even do that is thrown away, and so is one that is of no use; the server
+// then rolls back by itself.
+func (t *tx) undo(useless bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), undoTimeout)
 	defer cancel()
-	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil || useless {
 		_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 }
 
 // transact runs body in a transaction, again and again while that can help:
-// after a deadlock, when another was first with a unique key, when the
-// connection was lost. inDoubt tells body that an earlier run may have been
+// after a deadlock, when a lock was not had, when another was first with a
+// unique key, when the connection was lost. inDoubt tells body that an earlier run may have been
 // committed after all. The error is one of the engine's.
 func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 	body func(t *tx, inDoubt bool) error,
 ) error {
 	var duplicates, lost int
+	var seen class
 	for attempt := 0; ; attempt++ {
 		err := s.once(ctx, func(t *tx) error { return body(t, inDoubt) })
 		if err == nil || errors.Is(err, errNothing) {
 			return nil
 		}
-		kind := s.failure(err)
+		c := classOf(err)
 		inDoubt = inDoubt || errors.Is(err, errInDoubt)
-		if kind == failDuplicate {
+		if c == classDuplicate {
 			duplicates++
 		} else {
 			duplicates = 0
 		}
 		again := false
-		switch kind {
-		case failRetry:
+		switch c {
+		case classConflict, classLocked:
+			seen = c
 			again = attempt < s.d.retries
-		case failDuplicate:
+		case classDuplicate:
 			again = duplicates < maxDuplicates
 			if !again {
 				return &storeError{engine.ErrValue, fmt.Sprintf("%v: cannot %s: the database takes another name for the same: %s",
-					engine.ErrValue, doing, s.hide(err.Error()))}
+					engine.ErrValue, doing, err.Error())}
 			}
-		case failConnection:
-			// A stale connection is replaced at once. With a commit in doubt
-			// only the database can tell, so it is waited for.
+		case classGone, classReadOnly:
+			// A stale connection is replaced at once, and one to a server that
+			// has become a replica: its name may mean another one by now. With
+			// a commit in doubt only the database can tell, so it is waited for.
 			lost++
 			again = lost <= maxLost || inDoubt
 			s.renew(ctx)
@@ -139,7 +164,7 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 		if again && wait(ctx, attempt) {
 			continue
 		}
-		failed := s.fail(ctx, doing, err)
+		failed := fail(ctx, doing, err, seen)
 		if inDoubt {
 			return &storeError{engine.ErrDoubtful, engine.ErrDoubtful.Error() + ": " + failed.Error()}
 		}
@@ -147,19 +172,30 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 	}
 }
 
-// read runs a query again if its connection turns out to be stale.
+// read runs a query, again if its connection turns out to be stale.
 func (s *Store) read(ctx context.Context, doing string, query func() error) error {
+	leave, err := enter(ctx, s.readers)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var seen class
 	for attempt := 0; ; attempt++ {
 		err := query()
 		if err == nil {
 			return nil
 		}
-		kind := s.failure(err)
-		if kind == failConnection {
+		c := classOf(err)
+		switch c {
+		case classGone:
 			s.renew(ctx)
+		case classLocked, classConflict:
+			seen = c
+		default:
+			return fail(ctx, doing, err, seen)
 		}
-		if kind != failConnection && kind != failRetry || attempt == maxLost || !wait(ctx, attempt) {
-			return s.fail(ctx, doing, err)
+		if attempt == maxLost || !wait(ctx, attempt) {
+			return fail(ctx, doing, err, seen)
 		}
 	}
 }

@@ -17,9 +17,18 @@ type roomState struct {
 
 // Update implements engine.Store.
 func (s *Store) Update(ctx context.Context, room engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+	return s.update(ctx, room, false, decide)
+}
+
+// Settle implements engine.Store.
+func (s *Store) Settle(ctx context.Context, room engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+	return s.update(ctx, room, true, decide)
+}
+
+func (s *Store) update(ctx context.Context, room engine.Key, settle bool, decide func(*engine.RoomRecord) *engine.Change) error {
 	var last *engine.Change
 	return s.transact(ctx, "change room "+scheme+string(room), false, func(t *tx, inDoubt bool) error {
-		state, err := t.lock(room)
+		state, err := t.lock(room, settle)
 		if err != nil {
 			return err
 		}
@@ -36,13 +45,24 @@ func (s *Store) Update(ctx context.Context, room engine.Key, decide func(*engine
 
 // lock locks a room and reads it. Whoever changes a room does so under this
 // lock; if there is no row to lock, the unique key decides who creates it.
-func (t *tx) lock(k engine.Key) (*roomState, error) {
+// settle: it also waits for changes that are still being committed, which need
+// not have locked the room (commitOne).
+func (t *tx) lock(k engine.Key, settle bool) (*roomState, error) {
 	state := &roomState{}
 	var err error
+	lockMembers := ""
+	if settle {
+		lockMembers = t.s.d.lockMembers
+		if t.s.d.settle != "" {
+			if _, err := t.exec(t.s.named(t.s.d.settle)); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if state.rooms, err = t.lockRoom(k); err != nil {
 		return nil, err
 	}
-	if state.members, err = t.membersOf(k); err != nil {
+	if state.members, err = t.membersOf(k, lockMembers); err != nil {
 		return nil, err
 	}
 	found := map[engine.Key]*engine.RoomRecord{}
@@ -69,11 +89,11 @@ func (t *tx) lockRoom(k engine.Key) ([]roomRow, error) {
 	return slices.DeleteFunc(rows.sorted(), func(r roomRow) bool { return r.addr.Key() != k }), err
 }
 
-// membersOf returns the rows of a room's members.
-func (t *tx) membersOf(k engine.Key) ([]memberRow, error) {
+// membersOf returns the rows of a room's members. lock ends the statement.
+func (t *tx) membersOf(k engine.Key, lock string) ([]memberRow, error) {
 	rows := memberRows{of: map[engine.Key][]memberRow{}}
 	err := t.query(rows.scan, "SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+
-		t.s.d.equals("room"), roomColumn(k))
+		t.s.d.equals("room")+lock, roomColumn(k))
 	return rows.sorted(k), err
 }
 

@@ -25,7 +25,7 @@ func (s *Store) Commit(ctx context.Context, c *engine.Change) error {
 	done, inDoubt, err := s.commitOne(ctx, c)
 	if done || err != nil {
 		if err != nil {
-			err = s.fail(ctx, doing, err)
+			err = fail(ctx, doing, err, classUnknown)
 		}
 		return err
 	}
@@ -36,9 +36,14 @@ func (s *Store) Commit(ctx context.Context, c *engine.Change) error {
 // statement, which is a transaction of its own. Not done: transact has to do
 // it, from the beginning, which is right even if the row was written.
 func (s *Store) commitOne(ctx context.Context, c *engine.Change) (done, inDoubt bool, err error) {
-	if s.gate != nil || !s.d.exact || !s.d.unique || c.Create || c.Destroy || len(c.Put)+len(c.Delete) != 1 {
+	if s.d.writers == 1 || !s.d.exact || !s.d.unique || c.Create || c.Destroy || len(c.Put)+len(c.Delete) != 1 {
 		return false, false, nil
 	}
+	leave, err := enter(ctx, s.writers)
+	if err != nil {
+		return false, false, err
+	}
+	defer leave()
 	conn, release, err := s.conn(ctx)
 	if err != nil {
 		return false, false, err
@@ -54,10 +59,10 @@ func (s *Store) commitOne(ctx context.Context, c *engine.Change) (done, inDoubt 
 	if err == nil {
 		return done, false, nil
 	}
-	switch s.failure(err) {
-	case failConnection:
+	switch classOf(err) {
+	case classGone:
 		return false, true, nil
-	case failRetry, failDuplicate:
+	case classConflict, classLocked, classDuplicate, classReadOnly:
 		return false, false, nil
 	}
 	return false, false, err
@@ -149,7 +154,7 @@ func (t *tx) insertMember(room string, m *engine.Member) (inserted bool, err err
 	res, err := t.exec("INSERT INTO "+t.s.members.quoted+" (username, domain, room, flag) VALUES (?, ?, ?, ?)"+
 		t.s.d.ignore, m.User, m.Host, room, int64(m.Role))
 	if err != nil {
-		if t.s.d.ignore == "" && t.s.failure(err) == failDuplicate {
+		if t.s.d.ignore == "" && classOf(err) == classDuplicate {
 			return false, nil
 		}
 		return false, err
@@ -217,7 +222,7 @@ func (t *tx) deleteMember(k engine.Key, a engine.Address) error {
 // deleteMembers deletes the rows of all members of a room.
 func (t *tx) deleteMembers(k engine.Key) error {
 	if !t.s.d.exact {
-		members, err := t.membersOf(k)
+		members, err := t.membersOf(k, "")
 		if err != nil {
 			return err
 		}
