@@ -23,6 +23,7 @@ import (
 type bridge struct {
 	net.Listener
 	stalled atomic.Bool
+	to      atomic.Int64 // port that new connections go to
 	mu      sync.Mutex
 	conns   []net.Conn
 }
@@ -31,6 +32,7 @@ func newBridge(t *testing.T, to int) *bridge {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	b := &bridge{Listener: l}
+	b.to.Store(int64(to))
 	t.Cleanup(func() {
 		_ = l.Close()
 		b.cut()
@@ -41,7 +43,7 @@ func newBridge(t *testing.T, to int) *bridge {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", to))
+			out, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.to.Load()))
 			if err != nil {
 				_ = in.Close()
 				continue
