@@ -169,7 +169,7 @@ install:
 uninstall:
 	rm -f "$(DESTDIR)$(MODULEDIR)"/{imc,imc_engine}.so
 	rm -f $(patsubst %,"$(DESTDIR)$(PREFIX)/share/kamailio-imc/%",$(notdir $(wildcard sql/*.sql)))
-	@rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(MODULEDIR)" \
+	@rmdir -p --ignore-fail-on-non-empty "$(DESTDIR)$(MODULEDIR)" \
 		"$(DESTDIR)$(PREFIX)/share/kamailio-imc" 2>/dev/null || true
 
 ## clean: remove build/
