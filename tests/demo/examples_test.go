@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -147,4 +149,48 @@ func TestPasswords(t *testing.T) {
 	assert.Equal(t, 407, write("alice", "alice", "wrong", "chat-1", "a wrong password"))
 	assert.Equal(t, 407, write("alice", "bob", passwords["bob"], "chat-1", "another's"))
 	assert.Equal(t, 200, write("alice", "alice", passwords["alice"], "chat-1", "the right one"))
+}
+
+// sipgo's limits are those of an Ethernet; loopback has others.
+func init() { //nolint:gochecknoinits // read by goroutines of all tests
+	sip.UDPMTUSize, sip.TransportBufferReadSize = 65_535, 65_535
+}
+
+// TestLongTexts: what imc sends comes back to the server over TCP; a text of
+// nearly 64 KB passes there, and the next one.
+func TestLongTexts(t *testing.T) {
+	t.Parallel()
+	for _, name := range examples {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startExample(t, name)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			var phones []*user
+			for _, name := range []string{"alice", "bob"} {
+				u, err := newUser(ctx, name, s.Addr)
+				require.NoError(t, err)
+				t.Cleanup(u.close)
+				u.secret = passwords[name]
+				require.NoError(t, u.register(ctx))
+				phones = append(phones, u)
+			}
+			alice, bob := phones[0], phones[1]
+			for i, command := range []string{"#create", "#join"} {
+				code, err := phones[i].write(ctx, "chat-1", command)
+				require.NoError(t, err)
+				require.Equal(t, 200, code)
+			}
+			bob.read(patience) // "has joined"
+			for _, size := range []int{20_000, 40_000, 60_000, 10} {
+				text := strings.Repeat("x", size)
+				code, err := alice.write(ctx, "chat-1", text)
+				require.NoError(t, err)
+				require.Equal(t, 200, code, "%d bytes", size)
+				got, ok := bob.read(patience)
+				require.True(t, ok, "%d bytes", size)
+				assert.Equal(t, "[alice]: "+text, got)
+			}
+		})
+	}
 }

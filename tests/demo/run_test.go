@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	port, err := freePort(t.Context())
 	require.NoError(t, err)
-	cmd := exec.Command("scripts/run.sh", kamailio.BuildDir(), "127.0.0.1", strconv.Itoa(port)) //nolint:gosec,noctx // ours; ended by TERM
+	cmd := exec.Command("scripts/run.sh", kamailio.BuildDir(), "127.0.0.1", strconv.Itoa(port)) //nolint:gosec // ours; ended by TERM
 	cmd.Dir = kamailio.RepoDir()
 	var out output
 	cmd.Stdout, cmd.Stderr = &out, &out
