@@ -13,6 +13,7 @@ func textRequest() *engine.Request {
 	return &engine.Request{
 		From: user(0), RequestURI: room, CallID: "call",
 		ContentType: "text/plain", Body: []byte("How are you today?"),
+		Headers: "Supported: outbound, path\r\nSubject: greetings\r\nContent-Language: en\r\n",
 	}
 }
 
