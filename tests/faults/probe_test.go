@@ -60,9 +60,25 @@ func startProbe(s *scene) *probe {
 }
 
 func (p *probe) join(i int) {
-	if rc, says := p.s.command(p.s.ctx, probeUser(i), probeRoom, "#join"); rc != "1" {
-		p.s.t.Errorf("db_mode %d: %s joins: %s %q", p.s.mode, probeUser(i), rc, says)
+	err := await.Try(30*time.Second, func() error {
+		if rc, says := p.s.command(p.s.ctx, probeUser(i), probeRoom, "#join"); rc != "1" {
+			return fmt.Errorf("%s %q", rc, says)
+		}
+		return nil
+	})
+	assert.NoError(p.s.t, err, "db_mode %d: %s joins", p.s.mode, probeUser(i))
+}
+
+// repeated reports whether Kamailio may have taken copies of a text for texts
+// of their own: tm forgets a request some time after its answer (wt_timer), and
+// knows nothing of a copy that waits in its socket for so long.
+func (p *probe) repeated(text probeText) bool {
+	remembers := 5 * time.Second
+	if _, fast := p.s.o.Defines["FAST_TM"]; fast {
+		remembers = 200 * time.Millisecond
 	}
+	const firstCopy = 500 * time.Millisecond
+	return text.took > max(firstCopy, remembers)
 }
 
 // resume goes on to talk.
@@ -150,7 +166,11 @@ func (p *probe) judge() {
 			}
 		}
 		err := await.Try(bound+5*time.Second, func() error {
-			if got := p.s.inbox.receivers(text.id); !slices.Equal(got, want) {
+			got := p.s.inbox.receivers(text.id)
+			if p.repeated(text) {
+				got = slices.Compact(got)
+			}
+			if !slices.Equal(got, want) {
 				return fmt.Errorf("a text of %s went to %q", text.from, got)
 			}
 			return nil

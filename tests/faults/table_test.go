@@ -170,13 +170,13 @@ var table = []line{
 	{
 		fault: "a storm of members", where: "40 users join and leave one room",
 		see:    "others notice nothing",
-		inject: nothing, during: comesAndGoes, o: kamailio.Options{ShmMB: 256, Defines: fastTM},
+		inject: nothing, during: comesAndGoes, o: kamailio.Options{ShmMB: 512},
 		commands: work, text: quick, command: quick, recover: quick,
 	},
 	{
 		fault: "one user at a high rate", where: "eight texts at once, without a pause",
 		see:    "others notice nothing",
-		inject: nothing, during: talksALot, o: kamailio.Options{ShmMB: 256, Defines: fastTM},
+		inject: nothing, during: talksALot, o: kamailio.Options{ShmMB: 1024},
 		commands: work, text: quick, command: quick, recover: quick,
 	},
 	{
