@@ -52,7 +52,7 @@ func slice(s string) cSlice {
 
 func (c *caller) settings() *cSettings {
 	return &cSettings{
-		roles: 3, fanout_inline: 32, queue_size: 1000, timeout_ms: 2000,
+		roles: 3, fanout_inline: 32, queue_size: 1000, queue_bytes: 1 << 20, timeout_ms: 2000,
 		create_on_join: 1, check_on_create: 1,
 		cmd_start_char: slice("#"), db_url: slice("mysql://u:p@h/db"),
 		versions: (*cU64)(unsafe.Pointer(&c.versions[0])), n_versions: cU32(len(c.versions)),
@@ -194,6 +194,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		"mode":              func(s *cSettings) { s.db_mode = -1 },
 		"url":               func(s *cSettings) { s.db_url.s = nil },
 		"queue":             func(s *cSettings) { s.queue_size = -1 },
+		"queue's bytes":     func(s *cSettings) { s.queue_bytes = -1 },
 		"timeout":           func(s *cSettings) { s.timeout_ms = -1 },
 	} {
 		s := c.settings()

@@ -121,6 +121,7 @@ func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
 		CheckOnCreate: s.check_on_create != 0,
 		FanoutInline:  int(s.fanout_inline),
 		QueueSize:     int(s.queue_size),
+		QueueBytes:    int(s.queue_bytes),
 		CacheTTL:      time.Duration(s.db_cache_ttl_ms) * time.Millisecond,
 		Timeout:       time.Duration(s.timeout_ms) * time.Millisecond,
 		URL:           c.text(s.db_url),

@@ -37,6 +37,7 @@ var _ = [...][0]struct{}{
 	[C.IMC_C_TYPING - module.CounterTyping]struct{}{},
 	[C.IMC_C_RECEIPTS - module.CounterReceipts]struct{}{},
 	[C.IMC_C_LOOPED - module.CounterLooped]struct{}{},
+	[C.IMC_C_HELD - module.CounterHeld]struct{}{},
 	[C.IMC_COUNTERS - module.CounterRow]struct{}{},
 
 	[C.IMC_REC_MESSAGE - module.RecordMessage]struct{}{},

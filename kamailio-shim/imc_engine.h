@@ -79,6 +79,8 @@ enum imc_counter
 	IMC_C_TYPING,	   /* "is typing" accepted, not among the texts */
 	IMC_C_RECEIPTS,	   /* delivery notifications, which go to nobody */
 	IMC_C_LOOPED,	   /* texts refused: they came through too many rooms */
+	IMC_C_HELD,		   /* gauge: bytes of shared memory that MESSAGEs hold;
+						* rows may be negative, the sum counts */
 	IMC_COUNTERS = 32  /* 256 bytes, four cache lines: rows share none */
 };
 
@@ -90,6 +92,7 @@ typedef struct imc_settings
 	int32_t check_on_create;
 	int32_t fanout_inline;	 /* recipients a worker sends to by itself */
 	int32_t queue_size;		 /* MESSAGEs the paced sender holds at most */
+	int32_t queue_bytes;	 /* bytes it holds at most */
 	int32_t db_cache_ttl_ms; /* db_mode 2: age a room's rows may have */
 	int32_t timeout_ms;		 /* how long a worker waits for the host */
 	int32_t max_hops;		 /* rooms that a text may have come through */
@@ -104,7 +107,6 @@ typedef struct imc_settings
 	int32_t worker_fd;			/* worker: its end of its socket pair */
 	const int32_t *host_fds;	/* host: its end of every pair */
 	uint32_t n_host_fds;
-	uint32_t reserved;
 } imc_settings_t;
 
 /* A MESSAGE request, for imc_engine_handle(). */
@@ -181,10 +183,10 @@ enum imc_query
 /* imc_engine_event() */
 enum imc_event_kind
 {
-	IMC_EV_UNSENT = 1, /* recipients first..n-1 of message have to wait for
-						* shared memory, the library queues them again; code
-						* is not 0 if tm had none, 0 if it is the reserve that
-						* they wait for */
+	IMC_EV_UNSENT = 1, /* recipients first..n-1 of message have to wait, the
+						* library queues them again; code is not 0 if that is
+						* for shared memory: since tm had none, or, if a worker
+						* was to send it, since less than the reserve is free */
 	IMC_EV_SENT = 2,   /* host: all recipients of message were handed to tm */
 	IMC_EV_INVITATION_FAILED = 3 /* room, user, inviter, call_id; code is the
 								  * final response, 0 if tm refused to send */

@@ -24,6 +24,7 @@ struct imc_invitation
 {
 	struct imc_invitation *next; /* in the list of those that failed */
 	imc_event_t ev;				 /* its texts are in text */
+	imc_ticket_t ticket;		 /* of its MESSAGE */
 	char text[];
 };
 
@@ -64,7 +65,8 @@ static char *imc_keep(char *p, imc_slice_t *text)
 	return p + text->len;
 }
 
-imc_invitation_t *imc_new_invitation(const imc_message_t *m, const str *user)
+imc_invitation_t *imc_new_invitation(
+		const imc_message_t *m, const str *user, imc_ticket_t ticket)
 {
 	imc_invitation_t *inv;
 	char *p;
@@ -76,6 +78,7 @@ imc_invitation_t *imc_new_invitation(const imc_message_t *m, const str *user)
 		return NULL;
 	}
 	inv->next = NULL;
+	inv->ticket = ticket;
 	imc_describe(&inv->ev, m, user);
 	p = imc_keep(inv->text, &inv->ev.room);
 	p = imc_keep(p, &inv->ev.user);
@@ -101,6 +104,7 @@ void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
 	if(inv == NULL)
 		return;
 	imc_count_result(ps->code);
+	imc_pace_freed(inv->ticket);
 	if(ps->code < 300) {
 		shm_free(inv);
 		return;

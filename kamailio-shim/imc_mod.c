@@ -36,7 +36,9 @@ imc_params_t imc_params = {
 		.max_hops = 1,
 		.fanout_inline = 128,
 		.queue_size = 1000000,
+		.queue_bytes = 67108864,
 		.shm_reserve = 25,
+		.send_socket = STR_NULL,
 };
 
 /* clang-format off */
@@ -65,7 +67,9 @@ static param_export_t params[] = {
 	{"max_hops", PARAM_INT, &imc_params.max_hops},
 	{"fanout_inline", PARAM_INT, &imc_params.fanout_inline},
 	{"queue_size", PARAM_INT, &imc_params.queue_size},
+	{"queue_bytes", PARAM_INT, &imc_params.queue_bytes},
 	{"shm_reserve", PARAM_INT, &imc_params.shm_reserve},
+	{"send_socket", PARAM_STR, &imc_params.send_socket},
 	{0, 0, 0}
 };
 
@@ -126,6 +130,8 @@ static int mod_init(void)
 		LM_ERR("cannot load the tm API: load module tm before imc\n");
 		return -1;
 	}
+	if(imc_socket_init() < 0)
+		return -1;
 	imc_send_init();
 	return imc_proc_register();
 }

@@ -37,7 +37,9 @@ typedef struct imc_params
 	int max_hops;
 	int fanout_inline;
 	int queue_size;
+	int queue_bytes;
 	int shm_reserve;
+	str send_socket;
 } imc_params_t;
 
 extern imc_params_t imc_params;
@@ -131,7 +133,10 @@ void imc_send_init(void);
 typedef struct imc_ran
 {
 	int code;	   /* not 0: replaces the reply's code */
-	int no_memory; /* tm had no memory for a MESSAGE, it is queued again */
+	int sent;	   /* a MESSAGE was sent */
+	int wait;	   /* a MESSAGE has to wait, it is queued again */
+	int memory;	   /* ... for shared memory */
+	int exhausted; /* ... since tm had none */
 } imc_ran_t;
 
 /* Walks the records of a reply and of those that follow it (reply.more):
@@ -157,14 +162,16 @@ int imc_result_init(void);
 /* Counts the final result of a MESSAGE. */
 void imc_count_result(int code);
 
-/* tm's final result of a MESSAGE (TMCB_LOCAL_COMPLETED, once), in any process:
- * nothing is waited for. */
+/* What a MESSAGE holds of shared memory, and for which room; see imc_pace.c. */
+typedef uintptr_t imc_ticket_t;
+
+/* tm's final result of a MESSAGE (TMCB_LOCAL_COMPLETED, once) and the end of its
+ * transaction (TMCB_DESTROY), in any process: nothing is waited for. The
+ * parameter is a ticket. */
 void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps);
 
-/* The same of one that says that somebody is typing. The parameter is that of
- * imc_typing_param(). */
+/* The same of one that says that somebody is typing. */
 void imc_typing_cb(struct cell *t, int type, struct tmcb_params *ps);
-void *imc_typing_param(const str *uri);
 
 /* Reports whether a member may be sent that somebody is typing: not if their
  * client refused it within the last hour. */
@@ -185,7 +192,8 @@ int imc_invite_init(void);
 
 /* Describes the invitation of a user. Returns NULL if there is no memory
  * (logged). */
-imc_invitation_t *imc_new_invitation(const imc_message_t *m, const str *user);
+imc_invitation_t *imc_new_invitation(
+		const imc_message_t *m, const str *user, imc_ticket_t ticket);
 
 /* Frees an invitation that tm did not take. */
 void imc_free_invitation(imc_invitation_t *inv);
@@ -202,12 +210,74 @@ void imc_report_failed(const imc_engine_t *engine);
 
 /* imc_pace.c */
 
-/* How many MESSAGEs of the queue go out between two looks at shared memory. */
-#define IMC_SHM_CHECK 8
+/* What a worker sends for one request by itself takes as much shared memory as
+ * fanout_inline MESSAGEs of this size, their transactions included, and at
+ * least as that many. */
+#define IMC_INLINE_EACH (16 * 1024)
+#define IMC_INLINE_LEAST 64
 
-/* Reports whether so many MESSAGEs could take shared memory under its
- * reserve. */
-int imc_shm_is_short(void);
+/* What the next MESSAGE has to wait for. */
+typedef enum imc_wait
+{
+	IMC_GO = 0,
+	IMC_WAIT_TURN,	/* its request, or its room, has had its share for now */
+	IMC_WAIT_MEMORY /* shared memory would be under its reserve */
+} imc_wait_t;
+
+/* How the recipients of one MESSAGE record are sent to. */
+typedef struct imc_pace
+{
+	int queued;			 /* it comes from the queue */
+	int step;			 /* MESSAGEs between two looks at shared memory */
+	int left;			 /* of these, before the next look */
+	imc_ticket_t ticket; /* of each of its MESSAGEs */
+} imc_pace_t;
+
+/* What is left to be sent directly for one request. Once something has to wait
+ * all that follows does, so that the order stays. */
+typedef struct imc_budget
+{
+	long bytes;
+	int untouched; /* nothing was sent yet: one MESSAGE is, whatever its size */
+	imc_wait_t wait;
+} imc_budget_t;
+
+/* Makes the table of what each room holds, before anything is forked. */
+int imc_pace_init(void);
+
+void imc_budget_begin(imc_budget_t *budget);
+
+/* Begins a MESSAGE record that goes out with these headers. */
+void imc_pace_begin(imc_pace_t *pace, const imc_message_t *m, const str *hdrs);
+
+/* Decides whether the next MESSAGE may be sent, and counts it. */
+imc_wait_t imc_pace_next(imc_pace_t *pace, imc_budget_t *budget);
+
+/* Reports whether shared memory is so low that tm may have had none. */
+int imc_shm_low(const imc_pace_t *pace);
+
+/* Reports whether tm can have refused a MESSAGE for want of memory: it does
+ * not say so in all cases. */
+int imc_shm_refused(const imc_pace_t *pace);
+
+/* Counts what a MESSAGE holds once tm has taken it. */
+void imc_pace_taken(imc_ticket_t ticket);
+
+/* Its final result has come, which counts once. Returns the ticket to keep. */
+imc_ticket_t imc_pace_answered(imc_ticket_t ticket);
+
+/* tm has freed it. */
+void imc_pace_freed(imc_ticket_t ticket);
+
+/* Says at the start if there is too little shared memory; in the engine. */
+void imc_pace_start(void);
+
+/* After each batch of the queue: lets others free memory if MESSAGEs have to
+ * wait for it, and tells the log if they wait for long. */
+void imc_pace_rest(const imc_ran_t *ran);
+
+/* MESSAGEs that tm has and that have no final result yet, about. */
+long imc_open(void);
 
 /* Waits, for 5 ms at most, until few MESSAGEs are unanswered. The answers to a
  * big fan-out, sent as fast as tm goes, would fill the workers' socket, and
@@ -215,6 +285,19 @@ int imc_shm_is_short(void);
  * unanswered then is taken for members that are slow or never answer, and not
  * waited for again. */
 void imc_wait_for_answers(void);
+
+/* imc_socket.c */
+
+/* Finds the socket of parameter send_socket; in mod_init. */
+int imc_socket_init(void);
+
+/* The socket of parameter send_socket, NULL if it is not set. */
+struct socket_info *imc_forced_socket(void);
+
+/* The UDP socket to send from for a request that was received on the socket of
+ * this name: the same one, or, if that is of another transport, one with its
+ * address. NULL if there is none. */
+struct socket_info *imc_udp_socket(const str *name);
 
 /* imc_rpc.c */
 int imc_rpc_init(void);

@@ -37,6 +37,7 @@ static const imc_range_t imc_ranges[] = {
 		{"db_cache_ttl", &imc_params.db_cache_ttl, 0, 3600000},
 		{"fanout_inline", &imc_params.fanout_inline, 0, 1000},
 		{"queue_size", &imc_params.queue_size, 1, 100000000},
+		{"queue_bytes", &imc_params.queue_bytes, 1048576, 2147483647},
 		{"shm_reserve", &imc_params.shm_reserve, 1, 90},
 };
 

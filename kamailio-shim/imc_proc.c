@@ -36,10 +36,6 @@
  * its children; an operator expects the whole to end within 3 s. */
 #define IMC_DRAIN_MS 1000
 
-/* How long the engine process lets others free shared memory before it tries
- * again. */
-#define IMC_SHM_WAIT_US 2000
-
 /* How long processes that were forked a moment ago are given to run for the
  * first time before a failed start ends. */
 #define IMC_FORKED_US 200000
@@ -90,7 +86,7 @@ int imc_proc_init(void)
 	p = (p + IMC_CACHE_LINE - 1) & ~(uintptr_t)(IMC_CACHE_LINE - 1);
 	imc_shared = (imc_shared_t *)p;
 	memset(imc_shared, 0, size);
-	return imc_pairs_init();
+	return imc_pace_init() < 0 ? -1 : imc_pairs_init();
 }
 
 static void imc_close(int *fd)
@@ -129,6 +125,7 @@ static void imc_fill_settings(imc_settings_t *s, int roles)
 	s->check_on_create = imc_params.check_on_create;
 	s->fanout_inline = imc_params.fanout_inline;
 	s->queue_size = imc_params.queue_size;
+	s->queue_bytes = imc_params.queue_bytes;
 	s->db_cache_ttl_ms = imc_params.db_cache_ttl;
 	s->timeout_ms = IMC_TIMEOUT_MS;
 	s->max_hops = imc_params.max_hops;
@@ -219,20 +216,27 @@ static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
 {
 	long end = imc_now_ms() + IMC_DRAIN_MS;
 	uint64_t left;
+	long open;
+	imc_ran_t ran;
 
 	engine->stop(reply);
 	imc_run_reply(engine, reply);
 	while(imc_now_ms() < end) {
 		if(engine->next(0, reply) < 0 || reply->len == 0)
 			break;
-		if(imc_run_reply(engine, reply).no_memory)
-			usleep(IMC_SHM_WAIT_US);
+		ran = imc_run_reply(engine, reply);
+		imc_pace_rest(&ran);
 	}
 	imc_log_undelivered(1);
 	left = imc_counter_sum(IMC_C_QUEUED);
 	if(left > 0)
 		LM_WARN("stopped with %llu MESSAGEs not sent\n",
 				(unsigned long long)left);
+	/* over UDP most of them have arrived; over TCP the process that holds the
+	 * connections may have ended before it wrote them */
+	open = imc_open();
+	if(open > 0)
+		LM_WARN("stopped with %ld MESSAGEs sent and not answered\n", open);
 }
 
 /* Ends the engine process when the engine cannot go on. After a start that
@@ -253,6 +257,7 @@ static void imc_engine_main(void)
 	imc_reply_t *reply = imc_reply_buf();
 	const imc_engine_t *engine;
 	struct sigaction sa;
+	imc_ran_t ran;
 
 	/* Kamailio ends a child at once on TERM; this one has something to
 	 * finish first. Set before the library is loaded: the Go runtime adds
@@ -270,14 +275,15 @@ static void imc_engine_main(void)
 	if(engine == NULL)
 		_exit(1);
 
+	imc_pace_start();
 	while(!imc_terminated) {
 		cfg_update();
 		if(engine->next(IMC_NEXT_MS, reply) < 0) {
 			imc_run_reply(engine, reply);
 			imc_give_up();
 		}
-		if(imc_run_reply(engine, reply).no_memory)
-			usleep(IMC_SHM_WAIT_US);
+		ran = imc_run_reply(engine, reply);
+		imc_pace_rest(&ran);
 		imc_report_failed(engine);
 		imc_wait_for_answers();
 		imc_log_undelivered(0);
@@ -407,7 +413,7 @@ void imc_pump(void)
 	imc_log_undelivered(0);
 	reply = imc_reply_buf();
 	while(engine->next(0, reply) == IMC_ENGINE_OK && reply->len > 0) {
-		if(imc_run_reply(engine, reply).no_memory)
+		if(imc_run_reply(engine, reply).wait)
 			break; /* tried again after the next request */
 	}
 }

@@ -146,11 +146,25 @@ void imc_count_result(int code)
 		imc_counter_add(IMC_C_UNDELIVERED, 1);
 }
 
+/* Counts what a MESSAGE held. Returns 1 for its final result. */
+static int imc_is_result(int type, struct tmcb_params *ps)
+{
+	imc_ticket_t ticket = (imc_ticket_t)*ps->param;
+
+	if(type & TMCB_DESTROY) {
+		imc_pace_freed(ticket);
+		return 0;
+	}
+	*ps->param = (void *)imc_pace_answered(ticket);
+	return 1;
+}
+
 void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 {
 	str room, user;
 
-	(void)type;
+	if(!imc_is_result(type, ps))
+		return;
 	imc_count_result(ps->code);
 	if(ps->code < 300)
 		return;
@@ -230,11 +244,6 @@ static uint32_t imc_typing_tag(uintptr_t hash)
 	return (uint32_t)(hash >> 13);
 }
 
-void *imc_typing_param(const str *uri)
-{
-	return (void *)imc_hash(uri);
-}
-
 int imc_typing_wanted(const str *uri)
 {
 	uintptr_t hash = imc_hash(uri);
@@ -254,14 +263,18 @@ static int imc_refuses_type(int code)
 
 void imc_typing_cb(struct cell *t, int type, struct tmcb_params *ps)
 {
-	uintptr_t hash = (uintptr_t)*ps->param;
+	uintptr_t hash;
+	str user;
 
-	(void)t;
-	(void)type;
+	if(!imc_is_result(type, ps))
+		return;
 	imc_counter_add(IMC_C_COMPLETED, 1);
-	if(imc_refuses_type(ps->code))
-		__atomic_store_n(imc_typing_slot(hash),
-				(uint64_t)imc_typing_tag(hash) << 32
-						| (uint32_t)(get_ticks() + IMC_TYPING_TTL),
-				__ATOMIC_RELAXED);
+	if(!imc_refuses_type(ps->code))
+		return;
+	user = imc_uri_in(&t->to);
+	hash = imc_hash(&user);
+	__atomic_store_n(imc_typing_slot(hash),
+			(uint64_t)imc_typing_tag(hash) << 32
+					| (uint32_t)(get_ticks() + IMC_TYPING_TTL),
+			__ATOMIC_RELAXED);
 }

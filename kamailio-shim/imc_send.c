@@ -9,7 +9,7 @@
 
 #include "core/dprint.h"
 #include "core/error.h"
-#include "core/mem/shm_mem.h"
+#include "core/globals.h"
 #include "modules/tm/dlg.h"
 #include "modules/tm/t_hooks.h"
 #include "modules/tm/uac.h"
@@ -31,6 +31,9 @@
 #define IMC_DEPTH_MAX 4
 
 static int imc_depth = 0; /* how many replies are being walked */
+
+/* What is left to be sent directly; of the reply at the bottom. */
+static imc_budget_t imc_budget;
 
 /* The headers of the MESSAGE that is being sent, for each depth: a route that tm
  * runs for it may call imc_manager(). What is never written to costs nothing. */
@@ -95,35 +98,62 @@ static str imc_build_headers(const imc_message_t *m)
 /* Hands one MESSAGE to tm. The dialog lives on the stack: t_request() would
  * allocate one in shared memory for each. Returns tm's code: positive, 0 if a
  * tm:local-request route dropped it, E_OUT_OF_MEM, or another negative one. */
-static int imc_send_one(const imc_message_t *m, str *to, str *hdrs, str *body,
-		transaction_cb cb, void *param)
+static int imc_hand_over(const imc_message_t *m, str *to, str *hdrs, str *body,
+		imc_invitation_t *inv, imc_ticket_t ticket)
 {
+	struct socket_info *own = bind_address, *from = imc_udp_socket(&m->socket);
 	dlg_t dlg;
 	uac_req_t req;
+	int ret;
 
 	memset(&dlg, 0, sizeof(dlg));
 	dlg.loc_uri = m->from;
 	dlg.rem_uri = *to;
+	dlg.send_sock = imc_forced_socket();
 	if(imc_params.outbound_proxy.s != NULL)
 		dlg.dst_uri = imc_params.outbound_proxy;
 	imc_tmb.generate_callid(&dlg.id.call_id);
 	imc_tmb.generate_fromtag(&dlg.id.loc_tag, &dlg.id.call_id, NULL);
-	set_uac_req(&req, &imc_method, hdrs, body, &dlg, TMCB_LOCAL_COMPLETED, cb,
-			param);
-	return imc_tmb.t_uac(&req);
+	set_uac_req(&req, &imc_method, hdrs, body, &dlg,
+			TMCB_LOCAL_COMPLETED | TMCB_DESTROY, imc_delivery_cb,
+			(void *)ticket);
+	if(m->flags & IMC_MSG_TYPING) {
+		req.cb = imc_typing_cb;
+	} else if(inv != NULL) {
+		req.cb_flags = TMCB_LOCAL_COMPLETED;
+		req.cb = imc_invitation_cb;
+		req.cbp = inv;
+	}
+	if(from != NULL)
+		bind_address = from;
+	ret = imc_tmb.t_uac(&req);
+	bind_address = own;
+	if(ret > 0)
+		imc_pace_taken(ticket);
+	return ret;
 }
 
-/* Invites one user. Returns as imc_send_one(). */
-static int imc_send_invitation(
-		const imc_message_t *m, str *to, str *hdrs, str *body)
+/* Sends one MESSAGE. Returns as imc_hand_over(), and E_OUT_OF_MEM whenever tm
+ * had no memory: it returns -1 if that is for the copy that DNS failover wants.
+ * Others may free memory before one can look, so it gets a second attempt. */
+static int imc_send_one(const imc_message_t *m, str *to, str *hdrs, str *body,
+		const imc_pace_t *pace)
 {
-	imc_invitation_t *inv = imc_new_invitation(m, to);
+	imc_invitation_t *inv = NULL;
+	int attempts = 2;
 	int ret;
 
-	if(inv == NULL)
-		return E_OUT_OF_MEM;
-	ret = imc_send_one(m, to, hdrs, body, imc_invitation_cb, inv);
-	if(ret <= 0) /* tm did not take the callback */
+	if(m->flags & IMC_MSG_INVITATION) {
+		inv = imc_new_invitation(m, to, pace->ticket);
+		if(inv == NULL)
+			return E_OUT_OF_MEM;
+	}
+	do {
+		ret = imc_hand_over(m, to, hdrs, body, inv, pace->ticket);
+	} while(ret == -1 && --attempts > 0 && imc_shm_low(pace));
+	if(ret == -1 && imc_shm_refused(pace))
+		ret = E_OUT_OF_MEM;
+	if(ret <= 0 && inv != NULL) /* tm did not take the callback */
 		imc_free_invitation(inv);
 	return ret;
 }
@@ -131,51 +161,48 @@ static int imc_send_invitation(
 /* What became of the recipients of a MESSAGE record. */
 typedef struct imc_sent
 {
-	uint32_t tried; /* recipients that are done with: sent or refused */
-	int no_memory;	/* the next one has to wait for memory */
-	int exhausted;	/* ... since tm had none, not only for the reserve */
-	int refused;	/* tm refused at least one for another reason */
+	uint32_t tried;	 /* recipients that are done with: sent or refused */
+	uint32_t ok;	 /* of these, MESSAGEs that tm has */
+	int refused;	 /* tm refused at least one, not for want of memory */
+	int exhausted;	 /* tm had no memory for the next one */
+	imc_wait_t wait; /* what the next one has to wait for */
 } imc_sent_t;
 
-/* Sends a MESSAGE record to its recipients, in order, until tm has no memory
- * or, with paced set, until shared memory is under its reserve. */
-static imc_sent_t imc_send_all(const imc_message_t *m, int paced)
+/* Sends a MESSAGE record to its recipients, in order, until one has to wait. */
+static imc_sent_t imc_send_all(const imc_message_t *m)
 {
-	imc_sent_t sent = {0, 0, 0, 0};
+	imc_sent_t sent = {0, 0, 0, 0, IMC_GO};
 	imc_reader_t to = m->to;
 	str hdrs = imc_build_headers(m), uri, body = m->body;
-	uint32_t ok = 0;
+	imc_pace_t pace;
 	int ret;
 
+	imc_pace_begin(&pace, m, &hdrs);
 	for(; sent.tried < m->n_to && !to.bad; sent.tried++) {
-		if(paced && sent.tried % IMC_SHM_CHECK == 0 && imc_shm_is_short()) {
-			sent.no_memory = 1;
+		sent.wait = imc_pace_next(&pace, &imc_budget);
+		if(sent.wait != IMC_GO)
 			break;
-		}
 		uri = imc_read_str(&to);
-		if(m->flags & IMC_MSG_INVITATION)
-			ret = imc_send_invitation(m, &uri, &hdrs, &body);
-		else if(!(m->flags & IMC_MSG_TYPING))
-			ret = imc_send_one(m, &uri, &hdrs, &body, imc_delivery_cb, NULL);
-		else if(imc_typing_wanted(&uri))
-			ret = imc_send_one(m, &uri, &hdrs, &body, imc_typing_cb,
-					imc_typing_param(&uri));
-		else
+		if((m->flags & IMC_MSG_TYPING) && !imc_typing_wanted(&uri))
 			continue;
+		ret = imc_send_one(m, &uri, &hdrs, &body, &pace);
 		if(ret == E_OUT_OF_MEM) {
-			sent.no_memory = sent.exhausted = 1;
+			sent.wait = IMC_WAIT_MEMORY;
+			sent.exhausted = 1;
+			if(m->id == 0)
+				imc_budget.wait = IMC_WAIT_MEMORY;
 			break;
 		}
-		if(ret >= 0) {
-			ok++;
-		} else {
+		if(ret > 0) {
+			sent.ok++;
+		} else if(ret < 0) {
 			sent.refused = 1;
 			imc_counter_add(IMC_C_SEND_FAILED, 1);
 			LM_WARN("room %.*s: no MESSAGE could be sent to %.*s (%d)\n",
 					STR_FMT(&m->room), STR_FMT(&uri), ret);
 		}
 	}
-	imc_counter_add(IMC_C_SENT, ok);
+	imc_counter_add(IMC_C_SENT, sent.ok);
 	return sent;
 }
 
@@ -198,8 +225,8 @@ static int imc_report_sent(const imc_engine_t *engine, const imc_message_t *m,
 	imc_event_t ev;
 
 	memset(&ev, 0, sizeof(ev));
-	ev.kind = sent->no_memory ? IMC_EV_UNSENT : IMC_EV_SENT;
-	ev.code = sent->exhausted;
+	ev.kind = sent->wait != IMC_GO ? IMC_EV_UNSENT : IMC_EV_SENT;
+	ev.code = sent->exhausted || (m->id == 0 && sent->wait == IMC_WAIT_MEMORY);
 	ev.first = sent->tried;
 	ev.message = imc_slice(&m->raw);
 	return imc_report(engine, &ev);
@@ -218,15 +245,21 @@ static void imc_send_message(
 		LM_BUG("MESSAGE record of %d bytes is cut\n", rec->raw.len);
 		return;
 	}
-	sent = imc_send_all(&m, m.id != 0);
-	if(m.id != 0 || sent.no_memory)
+	sent = imc_send_all(&m);
+	if(m.id != 0 || sent.wait != IMC_GO)
 		code = imc_report_sent(engine, &m, &sent);
 	if(sent.refused && (m.flags & IMC_MSG_INVITATION))
 		code = imc_invitation_refused(engine, &m);
 	if(code < 0)
 		ran->code = code;
-	if(sent.no_memory)
-		ran->no_memory = 1;
+	if(sent.ok > 0)
+		ran->sent = 1;
+	if(sent.wait != IMC_GO)
+		ran->wait = 1;
+	if(sent.wait == IMC_WAIT_MEMORY)
+		ran->memory = 1;
+	if(sent.exhausted)
+		ran->exhausted = 1;
 }
 
 void imc_log_record(const imc_record_t *rec)
@@ -255,12 +288,13 @@ void imc_log_record(const imc_record_t *rec)
 
 imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
 {
-	imc_ran_t ran = {0, 0};
+	imc_ran_t ran = {0, 0, 0, 0, 0};
 	imc_reader_t r;
 	imc_record_t rec;
 	int n;
 
-	imc_depth++;
+	if(imc_depth++ == 0)
+		imc_budget_begin(&imc_budget);
 	do {
 		imc_reader_init(&r, reply->buf, reply->len);
 		while((n = imc_next_record(&r, &rec)) > 0) {

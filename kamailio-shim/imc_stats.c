@@ -30,6 +30,7 @@ IMC_STAT(undelivered, IMC_C_UNDELIVERED)
 IMC_STAT(typing, IMC_C_TYPING)
 IMC_STAT(receipts, IMC_C_RECEIPTS)
 IMC_STAT(looped, IMC_C_LOOPED)
+IMC_STAT(held, IMC_C_HELD)
 
 /* the versions of clang-format disagree about this */
 /* clang-format off */
@@ -52,6 +53,7 @@ static stat_export_t imc_stats[] = {
 		IMC_STAT_ENTRY(typing),
 		IMC_STAT_ENTRY(receipts),
 		IMC_STAT_ENTRY(looped),
+		IMC_STAT_ENTRY(held),
 		{0, 0, 0},
 };
 

@@ -19,6 +19,7 @@ const (
 	CounterTyping
 	CounterReceipts
 	CounterLooped
+	CounterHeld
 
 	CounterRow = 32 // numbers in a row
 )

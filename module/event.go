@@ -11,8 +11,7 @@ const (
 type Event struct {
 	Kind int
 	// Code is the final response of an invitation. For EventUnsent: not 0 if
-	// tm refused for want of memory, 0 if the sender only waits for shared
-	// memory to be free again.
+	// the rest waits for shared memory, see imc_engine.h.
 	Code    int
 	First   int    // EventUnsent: the first recipient that was not sent to
 	Message []byte // EventUnsent, EventSent: the MESSAGE record, valid during the call
@@ -21,4 +20,5 @@ type Event struct {
 	Inviter string
 	CallID  string // of the #invite
 	Socket  string // where the #invite was received
+	Told    bool   // EventInvitationFailed: who invited knows already; not of C
 }

@@ -59,7 +59,7 @@ func newTester(tb testing.TB) *tester {
 func testSettings(versions, row []atomic.Uint64) Settings {
 	return Settings{
 		CommandStart: '#', CreateOnJoin: true, CheckOnCreate: true,
-		FanoutInline: 32, QueueSize: 100000, Timeout: 5 * time.Second,
+		FanoutInline: 32, QueueSize: 100000, QueueBytes: 64 << 20, Timeout: 5 * time.Second,
 		Versions: versions, Counters: row,
 	}
 }
@@ -279,4 +279,17 @@ func (x *tester) awaitMessage() sent {
 	}
 	require.Fail(x.t, "no MESSAGE came")
 	return sent{}
+}
+
+// recipients counts the recipients of all MESSAGE records in b.
+func recipients(b []byte) (n int) {
+	for len(b) > 0 {
+		record, after, ok := nextRecord(b)
+		if !ok {
+			return n
+		}
+		n += messageRecipients(record)
+		b = after
+	}
+	return n
 }

@@ -69,7 +69,7 @@ func newHost(s *Settings) (*Host, error) {
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.notes = &notes{wake: h.awake}
-	h.queue = newQueue(s.QueueSize,
+	h.queue = newQueue(load{s.QueueSize, s.QueueBytes},
 		func(room string) { h.versions.bump(room) },
 		func(depth int) { h.counters.set(CounterQueued, depth) })
 	for _, fd := range s.HostFDs {
@@ -264,17 +264,20 @@ func (h *Host) unsent(e *Event, reply *Reply) Status {
 	if !ok {
 		return StatusInvalid
 	}
-	retried, dropped, ok := h.queue.unsent(id, e.First, time.Now())
+	back, ok := h.queue.unsent(id, e.First, e.Code != 0, time.Now())
 	if !ok {
 		return StatusInvalid
 	}
 	if e.Code != 0 {
-		h.counters.add(CounterRetried, retried)
+		h.counters.add(CounterRetried, back.retried)
 	}
-	if dropped > 0 {
-		h.counters.add(CounterDropped, dropped)
+	if back.dropped != "" {
+		h.counters.add(CounterDropped, 1)
 		note(reply, engine.LevelError, fmt.Sprintf(
-			"a MESSAGE dropped: no memory to send it for %v", giveUp))
+			"room %s: a MESSAGE to %s dropped: no memory to send it for %v", back.head.room, clip(back.dropped), giveUp))
+		if back.head.flags&FlagInvitation != 0 {
+			h.withdrawals.add(back.head.failed(back.dropped))
+		}
 	}
 	return StatusOK
 }
@@ -304,6 +307,7 @@ func (h *Host) stop() Status {
 		if !isClosed(h.ready) {
 			return
 		}
+		h.uninviteAll()
 		h.conf.Close()
 		if h.store != nil {
 			if err := h.store.Close(); err != nil {

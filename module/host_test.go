@@ -356,6 +356,7 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		"start":    func(s *Settings) { s.CommandStart = 0 },
 		"inline":   func(s *Settings) { s.FanoutInline = -1 },
 		"queue":    func(s *Settings) { s.QueueSize = 0 },
+		"bytes":    func(s *Settings) { s.QueueBytes = 0 },
 		"ttl":      func(s *Settings) { s.CacheTTL = -1 },
 		"timeout":  func(s *Settings) { s.Timeout = 0 },
 		"versions": func(s *Settings) { s.Versions = s.Versions[:3] },

@@ -178,7 +178,9 @@ func (p *Process) Event(e *Event, reply *Reply) Status {
 		if !ok || e.First < 0 || e.First > len(to) {
 			return StatusInvalid
 		}
-		p.counters.add(CounterRetried, len(to)-e.First)
+		if e.Code != 0 {
+			p.counters.add(CounterRetried, len(to)-e.First)
+		}
 		reply.Code = p.host.again(&h, to[e.First:], reply)
 		return StatusOK
 	case EventInvitationFailed:

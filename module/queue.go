@@ -21,14 +21,23 @@ const (
 	giveUp = 2 * time.Minute
 )
 
+// itemOverhead is about what an item and its place in a room's list take
+// beside the texts, ownedOverhead what a recipient takes that the item holds
+// alone, and partOverhead a part of the recipients that it shares.
+const (
+	itemOverhead  = 512
+	ownedOverhead = 32
+	partOverhead  = 24
+)
+
 // queue holds the MESSAGEs that the main thread of the host is to send: those
-// with many recipients, those that tm had no memory for, and whatever follows
+// with many recipients, those that had to wait for memory, and whatever follows
 // them in the same room. It is first in, first out per room, and takes the
 // rooms in turn, a batch of recipients each. Safe for concurrent use.
 type queue struct {
-	size    int               // recipients held at most
+	most    load              // what it holds at most
 	started func(room string) // a room gets a queue; called with mu held
-	gauge   func(depth int)   // the depth changed; called with mu held
+	gauge   func(depth int)   // the number of recipients changed; called with mu held
 
 	mu    sync.Mutex // held for short times only, no other lock is taken under it
 	rooms map[string]*roomQueue
@@ -36,7 +45,23 @@ type queue struct {
 	last  *roomQueue
 	out   map[uint64]*roomQueue // batches that the main thread has
 	id    uint64                // of the last batch
-	depth int                   // recipients waiting or in a batch
+	held  load                  // waiting or in a batch
+}
+
+// load is how much a queue, a room's part of it or an item holds.
+type load struct {
+	recipients int
+	bytes      int // of memory, about; what others share is not counted
+}
+
+func (l *load) add(o load) {
+	l.recipients += o.recipients
+	l.bytes += o.bytes
+}
+
+// fits reports whether o more is within most.
+func (l load) fits(o, most load) bool {
+	return l.recipients+o.recipients <= most.recipients && l.bytes+o.bytes <= most.bytes
 }
 
 // roomQueue is a room's part. It is either waiting for its turn or has a
@@ -44,6 +69,7 @@ type queue struct {
 type roomQueue struct {
 	room  string
 	items []*item
+	held  load
 	batch int // recipients of items[0] in the batch that is out
 	next  *roomQueue
 }
@@ -51,13 +77,22 @@ type roomQueue struct {
 // item is a MESSAGE and those of its recipients that are left.
 type item struct {
 	head  head
+	body  *body
 	to    [][]string // none empty; the parts are shared with others, never changed
+	bytes int        // what it holds but for the body
 	since time.Time  // when tm had no memory for the first of them for the first time
 }
 
-func newQueue(size int, started func(string), gauge func(int)) *queue {
+// body is a body that items of a room share: the lists of members that many
+// ask for at a time are the same, as are the parts of a text to many.
+type body struct {
+	bytes []byte
+	items int
+}
+
+func newQueue(most load, started func(string), gauge func(int)) *queue {
 	return &queue{
-		size:    size,
+		most:    most,
 		started: started,
 		gauge:   gauge,
 		rooms:   make(map[string]*roomQueue),
@@ -65,40 +100,95 @@ func newQueue(size int, started func(string), gauge func(int)) *queue {
 	}
 }
 
-// push appends a MESSAGE to the queue of its room, its body copied. It reports
-// false if it does not fit: it is taken with all recipients or not at all. One
-// with more recipients than the whole queue holds is taken when the queue is
-// empty, since it would never fit otherwise.
-func (q *queue) push(h head, to [][]string) bool {
-	it := &item{head: h}
+// newItem returns an item and the number of its recipients. owned says that
+// nobody else holds the recipients.
+func newItem(h head, to [][]string, owned bool) (*item, int) {
+	it := &item{head: h, bytes: itemOverhead + h.size() - len(h.body)}
+	it.head.body = nil
 	n := 0
 	for _, part := range to {
-		if len(part) > 0 {
-			it.to = append(it.to, part)
-			n += len(part)
+		if len(part) == 0 {
+			continue
+		}
+		it.to = append(it.to, part)
+		it.bytes += partOverhead
+		n += len(part)
+		for i := 0; owned && i < len(part); i++ {
+			it.bytes += ownedOverhead + len(part[i])
 		}
 	}
+	return it, n
+}
+
+// push appends a MESSAGE to the queue of its room, and takes its body over. It
+// reports false if it does not fit: it is taken with all recipients or not at
+// all. A room that has some waiting may take no more in all than is free then,
+// so that one room leaves half to the others. When the queue is empty it takes
+// one of any size, which would never fit otherwise.
+func (q *queue) push(h head, to [][]string, owned bool) bool {
+	return q.append(h, to, owned, true)
+}
+
+// pushOver is push for what has to be sent even if the queue is full.
+func (q *queue) pushOver(h head, to [][]string) {
+	q.append(h, to, false, false)
+}
+
+func (q *queue) append(h head, to [][]string, owned, bounded bool) bool {
+	it, n := newItem(h, to, owned)
 	if n == 0 {
 		return true
 	}
-	it.head.body = bytes.Clone(h.body)
 	room := h.room
 	q.mu.Lock()
-	if q.depth > 0 && q.depth+n > q.size {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	r := q.rooms[room]
+	more := load{n, it.bytes}
+	if it.body = r.sameBody(h.body); it.body == nil {
+		it.body = &body{bytes: h.body}
+		more.bytes += len(h.body)
+	}
+	if bounded && !q.admits(r, more) {
 		return false
 	}
-	r := q.rooms[room]
 	if r == nil {
 		r = &roomQueue{room: room}
 		q.rooms[room] = r
 		q.started(room)
 		q.line(r)
 	}
+	it.body.items++
 	r.items = append(r.items, it)
-	q.setDepth(q.depth + n)
-	q.mu.Unlock()
+	q.count(r, more)
 	return true
+}
+
+// admits reports whether more fits, for the room r, nil if it has none waiting.
+// With mu held.
+func (q *queue) admits(r *roomQueue, more load) bool {
+	switch {
+	case q.held.recipients == 0:
+		return true
+	case !q.held.fits(more, q.most):
+		return false
+	case r == nil:
+		return true
+	}
+	free := load{q.most.recipients - q.held.recipients, q.most.bytes - q.held.bytes}
+	return r.held.fits(more, free)
+}
+
+// sameBody returns the body of the room's last MESSAGE if it is b, otherwise
+// nil.
+func (r *roomQueue) sameBody(b []byte) *body {
+	if r == nil || len(r.items) == 0 {
+		return nil
+	}
+	last := r.items[len(r.items)-1].body
+	if !bytes.Equal(last.bytes, b) {
+		return nil
+	}
+	return last
 }
 
 // busy reports whether the room has MESSAGEs in the queue or in a batch.
@@ -119,7 +209,7 @@ func (q *queue) ready() bool {
 func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.depth
+	return q.held.recipients
 }
 
 // take appends the MESSAGE record of the next batch to dst, nothing if there
@@ -133,19 +223,24 @@ func (q *queue) take(dst []byte) (_ []byte, dropped int) {
 		if q.first == nil {
 			q.last = nil
 		}
+		if len(r.items) == 0 { // see takeInvitations
+			delete(q.rooms, r.room)
+			continue
+		}
 		it := r.items[0]
-		n, bytes := fit(it.head.size(), it.to[0], queueBatch)
+		h := it.head
+		h.body = it.body.bytes
+		n, length := fit(h.size(), it.to[0], queueBatch)
 		if n == 0 {
 			dropped++
 			q.advance(r, 1)
 			continue
 		}
 		q.id++
-		h := it.head
 		h.id = q.id
 		r.batch = n
 		q.out[q.id] = r
-		return appendMessage(dst, &h, it.to[0][:n], bytes), dropped
+		return appendMessage(dst, &h, it.to[0][:n], length), dropped
 	}
 	return dst, dropped
 }
@@ -164,31 +259,43 @@ func (q *queue) sent(id uint64) bool {
 	return r != nil
 }
 
-// unsent ends the batch: there was no memory for the recipients from first
-// on. They go back to the front of their room's queue, but for one that has
-// been waiting for giveUp, which is dropped. ok is false if there is no such
-// batch.
-func (q *queue) unsent(id uint64, first int, now time.Time) (retried, dropped int, ok bool) {
+// returned is what became of a batch that was not sent to its end.
+type returned struct {
+	retried int    // recipients that go back to the front of their room's queue
+	dropped string // the first of them, if it has been waiting for giveUp, otherwise ""
+	head    head   // of its MESSAGE, without the body
+}
+
+// unsent ends the batch: the recipients from first on have to wait, and go back
+// to the front of their room's queue. exhausted says that tm had no memory for
+// the first of them: if that has been so for giveUp, it is dropped. ok is false
+// if there is no such batch.
+func (q *queue) unsent(id uint64, first int, exhausted bool, now time.Time) (back returned, ok bool) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	r := q.out[id]
 	if r == nil || first < 0 || first > r.batch {
-		q.mu.Unlock()
-		return 0, 0, false
+		return returned{}, false
 	}
 	delete(q.out, id)
-	retried = r.batch - first
+	back.retried = r.batch - first
 	it := r.items[0]
 	switch {
-	case retried == 0:
+	case back.retried == 0:
+	case !exhausted:
+		if first > 0 {
+			it.since = time.Time{}
+		}
 	case first > 0 || it.since.IsZero():
 		it.since = now
 	case now.Sub(it.since) >= giveUp:
 		it.since = time.Time{}
-		first, retried, dropped = 1, retried-1, 1
+		back.dropped, back.head = it.to[0][first], it.head
+		first++
+		back.retried--
 	}
 	q.advance(r, first)
-	q.mu.Unlock()
-	return retried, dropped, true
+	return back, true
 }
 
 // advance takes the first n recipients of r's first MESSAGE as done and lets
@@ -199,10 +306,13 @@ func (q *queue) advance(r *roomQueue, n int) {
 	if it.to[0] = it.to[0][n:]; len(it.to[0]) == 0 {
 		it.to = it.to[1:]
 	}
+	done := load{recipients: -n}
 	if len(it.to) == 0 {
+		done.bytes = -it.end()
 		r.items[0] = nil
 		r.items = r.items[1:]
 	}
+	q.count(r, done)
 	if len(r.items) > 0 {
 		q.line(r)
 	} else {
@@ -210,7 +320,48 @@ func (q *queue) advance(r *roomQueue, n int) {
 		// the room was busy. So its version needs no bump.
 		delete(q.rooms, r.room)
 	}
-	q.setDepth(q.depth - n)
+}
+
+// end returns how many bytes are free when it leaves its queue.
+func (it *item) end() int {
+	free := it.bytes
+	if it.body.items--; it.body.items == 0 {
+		free += len(it.body.bytes)
+	}
+	return free
+}
+
+// takeInvitations takes all invitations out that the main thread does not have.
+func (q *queue) takeInvitations() (list []Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, r := range q.rooms {
+		left := r.items[:0]
+		for i, it := range r.items {
+			if it.head.flags&FlagInvitation == 0 || i == 0 && r.batch > 0 {
+				left = append(left, it)
+				continue
+			}
+			done := load{bytes: -it.end()}
+			for _, part := range it.to {
+				done.recipients -= len(part)
+				for _, to := range part {
+					list = append(list, it.head.failed(to))
+				}
+			}
+			q.count(r, done)
+		}
+		clear(r.items[len(left):])
+		r.items = left
+	}
+	return list
+}
+
+// count adds to what the room and the queue hold. With mu held.
+func (q *queue) count(r *roomQueue, more load) {
+	r.held.add(more)
+	q.held.add(more)
+	q.gauge(q.held.recipients)
 }
 
 // line puts r at the end of the line. With mu held.
@@ -221,9 +372,4 @@ func (q *queue) line(r *roomQueue) {
 		q.last.next = r
 	}
 	q.last = r
-}
-
-func (q *queue) setDepth(n int) {
-	q.depth = n
-	q.gauge(n)
 }

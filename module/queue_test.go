@@ -22,7 +22,7 @@ type queueTest struct {
 func testQueue(t *testing.T, size int) *queueTest {
 	t.Helper()
 	q := &queueTest{t: t}
-	q.queue = newQueue(size,
+	q.queue = newQueue(load{size, 1 << 30},
 		func(room string) { q.started = append(q.started, room) },
 		func(n int) { q.gauge = n })
 	return q
@@ -36,8 +36,8 @@ func uris(prefix string, n int) []string {
 	return out
 }
 
-func text(room, body string, to ...[]string) (head, [][]string) {
-	return head{room: room, from: "sip:" + room, body: []byte(body)}, to
+func text(room, body string, to ...[]string) (_ head, _ [][]string, owned bool) {
+	return head{room: room, from: "sip:" + room, body: []byte(body)}, to, false
 }
 
 // next takes a batch; nil: there is none.
@@ -128,18 +128,17 @@ func TestQueueSendsTheRestFirst(t *testing.T) {
 	q.push(text("a@h", "1", uris("u", 10)))
 	q.push(text("a@h", "2", uris("u", 1)))
 	m := q.next()
-	retried, dropped, ok := q.unsent(m.id, 4, now)
+	back, ok := q.unsent(m.id, 4, true, now)
 	assert.True(t, ok)
-	assert.Equal(t, 6, retried)
-	assert.Zero(t, dropped)
+	assert.Equal(t, returned{retried: 6}, back)
 	assert.Equal(t, 7, q.waiting())
-	_, _, ok = q.unsent(m.id, 4, now)
+	_, ok = q.unsent(m.id, 4, true, now)
 	assert.False(t, ok, "reported twice")
 
 	m = q.next()
 	assert.Equal(t, "1", string(m.body))
 	assert.Equal(t, uris("u", 10)[4:], m.to)
-	_, _, ok = q.unsent(m.id, len(m.to)+1, now)
+	_, ok = q.unsent(m.id, len(m.to)+1, true, now)
 	assert.False(t, ok, "more than there are")
 	q.sent(m.id)
 	assert.Equal(t, "2", string(q.next().body))
@@ -152,28 +151,42 @@ func TestQueueGivesARecipientUpInTheEnd(t *testing.T) {
 	for waited := time.Duration(0); waited < giveUp; waited += time.Second {
 		m := q.next()
 		require.Len(t, m.to, 3)
-		_, dropped, ok := q.unsent(m.id, 0, now.Add(waited))
+		back, ok := q.unsent(m.id, 0, true, now.Add(waited))
 		require.True(t, ok)
-		require.Zero(t, dropped)
+		require.Empty(t, back.dropped)
 	}
-	retried, dropped, ok := q.unsent(q.next().id, 0, now.Add(giveUp))
+	back, ok := q.unsent(q.next().id, 0, true, now.Add(giveUp))
 	assert.True(t, ok)
-	assert.Equal(t, 1, dropped)
-	assert.Equal(t, 2, retried)
+	assert.Equal(t, uris("u", 3)[0], back.dropped)
+	assert.Equal(t, "a@h", back.head.room)
+	assert.Equal(t, 2, back.retried)
 	assert.Equal(t, uris("u", 3)[1:], q.next().to)
 	assert.Equal(t, 2, q.gauge)
+}
+
+// TestQueueGivesNobodyUpForTheReserve: who waits for the reserve, or for a
+// room's share, waits as long as it takes.
+func TestQueueGivesNobodyUpForTheReserve(t *testing.T) {
+	q := testQueue(t, 1000)
+	now := time.Now()
+	q.push(text("a@h", "1", uris("u", 3)))
+	for waited := time.Duration(0); waited <= 3*giveUp; waited += giveUp / 2 {
+		back, ok := q.unsent(q.next().id, 0, false, now.Add(waited))
+		require.True(t, ok)
+		require.Equal(t, returned{retried: 3}, back)
+	}
 }
 
 func TestQueueForgetsAShortageThatIsOver(t *testing.T) {
 	q := testQueue(t, 1000)
 	now := time.Now()
 	q.push(text("a@h", "1", uris("u", 2*queueBatch)))
-	_, _, ok := q.unsent(q.next().id, 0, now)
+	_, ok := q.unsent(q.next().id, 0, true, now)
 	require.True(t, ok)
 	q.sent(q.next().id)
-	_, dropped, ok := q.unsent(q.next().id, 0, now.Add(2*giveUp))
+	back, ok := q.unsent(q.next().id, 0, true, now.Add(2*giveUp))
 	assert.True(t, ok)
-	assert.Zero(t, dropped, "this one has not been waiting")
+	assert.Empty(t, back.dropped, "this one has not been waiting")
 }
 
 func TestQueueDropsWhatNoRecordHolds(t *testing.T) {
@@ -189,10 +202,79 @@ func TestQueueDropsWhatNoRecordHolds(t *testing.T) {
 	assert.Zero(t, q.gauge)
 }
 
-func TestQueueKeepsItsOwnBody(t *testing.T) {
+// TestQueueIsBoundedInBytes: bodies of any number of recipients fill it.
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	const most = 1 << 20
+	q := testQueue(t, 1<<30)
+	q.most.bytes = most
+	big := func(room string, i int) bool {
+		return q.push(text(room, fmt.Sprintf("%032768d", i), uris("u", 1)))
+	}
+	n := 0
+	for big("a@h", n) {
+		n++
+	}
+	assert.InDelta(t, most/2, q.held.bytes, 40000, "half is the others'")
+	for room := range 10 {
+		for i := 0; big(fmt.Sprintf("b%d@h", room), i); i++ {
+			n++
+		}
+	}
+	assert.LessOrEqual(t, q.held.bytes, most)
+	assert.Greater(t, q.held.bytes, most-40000)
+	for range n {
+		require.True(t, q.sent(q.next().id))
+	}
+	assert.Zero(t, q.held)
+	require.True(t, q.push(text("a@h", strings.Repeat("x", 2*most), uris("u", 1))), "one of any size when it is empty")
+}
+
+// TestQueueSharesARecipientsListAndABody: what others hold, or the room's last
+// MESSAGE, costs nothing again.
+func TestQueueSharesARecipientsListAndABody(t *testing.T) {
+	q := testQueue(t, 1<<30)
+	shared := uris("u", 1000)
+	q.push(text("a@h", "1", shared))
+	assert.Less(t, q.held.bytes, 1000)
+	h, to, _ := text("b@h", "1", shared)
+	q.push(h, to, true)
+	assert.Greater(t, q.held.bytes, 40000)
+
+	list := strings.Repeat("[member]\n", 3000)
+	before := q.held.bytes
+	for range 1000 {
+		require.True(t, q.push(text("c@h", list, uris("u", 1))))
+	}
+	assert.Less(t, q.held.bytes-before, len(list)+1000*1000)
+	for m := q.next(); m != nil; m = q.next() {
+		if m.room == "c@h" {
+			require.Equal(t, list, string(m.body))
+		}
+		q.sent(m.id)
+	}
+	assert.Zero(t, q.held)
+}
+
+// TestQueueTakesInvitationsOut leaves everything else where it is.
+func TestQueueTakesInvitationsOut(t *testing.T) {
 	q := testQueue(t, 1000)
-	body := []byte("before")
-	q.push(head{room: "a@h", body: body}, [][]string{uris("u", 1)})
-	copy(body, "after!")
-	assert.Equal(t, "before", string(q.next().body))
+	invitation := func(to string) {
+		q.pushOver(head{room: "a@h", from: "sip:a@h", inviter: "sip:i@h", callID: "c", socket: "s", flags: FlagInvitation}, [][]string{{to}})
+	}
+	invitation("sip:out@h")
+	invitation("sip:1@h")
+	q.push(text("a@h", "text", uris("u", 1)))
+	invitation("sip:2@h")
+	q.push(head{room: "b@h", from: "sip:b@h", inviter: "sip:i@h", flags: FlagInvitation}, [][]string{{"sip:3@h"}}, false)
+	out := q.next()
+	list := q.takeInvitations()
+	require.Len(t, list, 3)
+	assert.Contains(t, list, Event{Kind: EventInvitationFailed, Room: "sip:a@h", User: "sip:2@h", Inviter: "sip:i@h", CallID: "c", Socket: "s"})
+	q.sent(out.id)
+	m := q.next()
+	assert.Equal(t, "text", string(m.body))
+	q.sent(m.id)
+	assert.Nil(t, q.next())
+	assert.Zero(t, q.held)
+	assert.False(t, q.busy("b@h"))
 }

@@ -81,6 +81,15 @@ func headOf(m *engine.Message) head {
 	return h
 }
 
+// failed returns the report that the MESSAGE, an invitation, does not reach
+// its recipient.
+func (h *head) failed(to string) Event {
+	return Event{
+		Kind: EventInvitationFailed, Room: h.from, User: to, Inviter: h.inviter,
+		CallID: h.callID, Socket: h.socket,
+	}
+}
+
 // size is the length of a MESSAGE record without any recipient.
 func (h *head) size() int {
 	return recordHead + 8 + 1 + messageStrings*4 + len(h.room) + len(h.from) + len(h.callID) +
@@ -215,6 +224,12 @@ func messageID(record []byte) (id uint64, ok bool) {
 		return 0, false
 	}
 	return binary.LittleEndian.Uint64(record[recordHead:]), true
+}
+
+// isInvitation reports whether a record is a MESSAGE that invites.
+func isInvitation(record []byte) bool {
+	const flags = recordHead + 8
+	return len(record) > flags && record[4] == RecordMessage && record[flags]&FlagInvitation != 0
 }
 
 // messageRecipients returns the number of recipients of a whole MESSAGE

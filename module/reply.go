@@ -171,16 +171,3 @@ func outcome(o *engine.Outcome, s sink) int {
 	}
 	return o.Code
 }
-
-// recipients counts the recipients of all MESSAGE records in b.
-func recipients(b []byte) (n int) {
-	for len(b) > 0 {
-		record, after, ok := nextRecord(b)
-		if !ok {
-			return n
-		}
-		n += messageRecipients(record)
-		b = after
-	}
-	return n
-}

@@ -33,6 +33,7 @@ type Settings struct {
 	MaxHops       int           // rooms that a text may have come through
 	FanoutInline  int           // recipients that a worker sends to by itself at most
 	QueueSize     int           // MESSAGEs that the host's queue holds at most
+	QueueBytes    int           // bytes that it holds at most
 	CacheTTL      time.Duration // db_mode 2: age that a room's rows may have
 	Timeout       time.Duration // how long a worker waits for the host
 	URL           string        // db_url, with its password
@@ -70,6 +71,8 @@ func (s *Settings) check() error {
 		return bad("fanout_inline %d", s.FanoutInline)
 	case s.QueueSize < 1:
 		return bad("queue_size %d", s.QueueSize)
+	case s.QueueBytes < 1:
+		return bad("queue_bytes %d", s.QueueBytes)
 	case s.CacheTTL < 0:
 		return bad("db_cache_ttl %v", s.CacheTTL)
 	case s.Timeout <= 0 || s.Timeout > maxTimeout:

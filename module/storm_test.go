@@ -55,7 +55,7 @@ func (s *system) pump(box *mailbox, done <-chan struct{}) {
 func TestCrowd(t *testing.T) {
 	const workers, texts = 4, 40
 	sizes := []int{2, 2, 5, 10, 12, 40, 60}
-	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize = 10, 1<<30 }).ready()
+	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize, s.QueueBytes = 10, 1<<30, 1<<30 }).ready()
 	for i, size := range sizes {
 		s.workers[0].room(fmt.Sprintf("sip:r%d@h", i), size)
 	}
@@ -130,7 +130,7 @@ func TestCrowd(t *testing.T) {
 // end in one state, the same for every question.
 func TestStorm(t *testing.T) {
 	const workers, users, rounds = 4, 8, 60
-	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize = 4, 1<<30 }).ready()
+	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize, s.QueueBytes = 4, 1<<30, 1<<30 }).ready()
 	s.workers[0].room(room, 1)
 	box := &mailbox{got: map[string][]string{}}
 	done, pumped := make(chan struct{}), make(chan struct{})

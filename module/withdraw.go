@@ -94,12 +94,30 @@ func (h *Host) withdrawOne(e *Event) (later bool) {
 	}
 	h.noteAll(o.Notes)
 	for i := range o.Messages {
-		m := &o.Messages[i]
-		if n := m.Recipients(); !h.queue.push(headOf(m), m.To) {
-			h.counters.add(CounterDropped, n)
-			h.notes.addf(engine.LevelWarning, "room %s: a notice to %d members dropped: the queue is full", m.Room, n)
+		if !e.Told {
+			// At most one for each invitation, which was counted itself.
+			h.queue.pushOver(headOf(&o.Messages[i]), o.Messages[i].To)
 		}
 	}
 	h.gauges()
 	return false
+}
+
+// uninviteAll withdraws, at a stop, the invitations that wait to be sent: a
+// database keeps them, and the queue may not be sent to its end.
+func (h *Host) uninviteAll() {
+	if h.settings.Mode == engine.ModeMemory {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopWait)
+	defer cancel()
+	list := h.queue.takeInvitations()
+	for i := range list {
+		e := &list[i]
+		o := h.conf.InvitationFailed(ctx, e.Room, e.User, e.Inviter, e.CallID, e.Socket)
+		h.noteAll(o.Notes)
+		for j := range o.Messages {
+			h.queue.pushOver(headOf(&o.Messages[j]), o.Messages[j].To)
+		}
+	}
 }

@@ -218,10 +218,12 @@ func (w *Worker) event(e *Event, reply *Reply) Status {
 		if len(e.Message) > RecordMax || e.First < 0 || e.First > n {
 			return StatusInvalid
 		}
-		w.counters.add(CounterRetried, n-e.First)
+		if e.Code != 0 {
+			w.counters.add(CounterRetried, n-e.First)
+		}
 		w.begin(frameUnsent)
 		w.frame = appendUnsent(w.frame, uint32(e.First), e.Message)
-		what = fmt.Sprintf("%d MESSAGEs that tm had no memory for: not known to be queued", n-e.First)
+		what = fmt.Sprintf("%d MESSAGEs that have to wait: not known to be queued", n-e.First)
 	case EventInvitationFailed:
 		if len(e.Room)+len(e.User)+len(e.Inviter)+len(e.CallID)+len(e.Socket) > RecordMax {
 			return StatusInvalid
@@ -316,13 +318,30 @@ func (w *Worker) answer(id uint32, deadline uint64, reply *Reply, lazily bool) (
 }
 
 // late takes a frame of an exchange that was given up: its sender was told so
-// already, and the MESSAGEs in it are not sent.
+// already, and the MESSAGEs in it are not sent. Only an invitation is, since it
+// is stored by now.
 func (w *Worker) late(kind byte, payload []byte, reply *Reply) {
 	if kind != frameAnswer {
 		return
 	}
 	_, code, _, records, ok := parseAnswer(payload)
-	if n := recipients(records); ok && n > 0 {
+	if !ok {
+		return
+	}
+	n := 0
+	for len(records) > 0 {
+		record, after, whole := nextRecord(records)
+		if !whole {
+			break
+		}
+		records = after
+		if isInvitation(record) {
+			reply.records(record)
+		} else {
+			n += messageRecipients(record)
+		}
+	}
+	if n > 0 {
 		w.counters.add(CounterDropped, n)
 		note(reply, engine.LevelWarning, fmt.Sprintf(
 			"the engine answered a request too late (code %d): %d MESSAGEs dropped", code, n))

@@ -253,6 +253,7 @@ int main(int argc, char **argv)
 	CHECK(shared != MAP_FAILED);
 	settings.fanout_inline = 32;
 	settings.queue_size = 1000;
+	settings.queue_bytes = 1 << 20;
 	settings.timeout_ms = 10000;
 	settings.create_on_join = settings.check_on_create = 1;
 	settings.versions = shared;

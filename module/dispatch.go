@@ -1,0 +1,150 @@
+package module
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"kamailio-imc/engine"
+)
+
+// directMax bounds the bytes of MESSAGE records that the answer to one request
+// holds; what is more goes to the queue. It is what fits into one buffer.
+const directMax = ReplyMin
+
+// Answers to who wrote when the queue is full.
+const (
+	busyText   = "*** The server is busy, your message was not delivered"
+	busyInvite = "*** The server is busy, the invitation was not sent"
+)
+
+// dispatcher sends what comes of one request: directly, by the process that
+// asked, or through the queue.
+type dispatcher struct {
+	host   *Host
+	out    sink
+	direct int // bytes of records written to out
+}
+
+// handle has the conference handle r and writes what comes of it to out. It
+// returns the code for the script.
+func (h *Host) handle(ctx context.Context, r *engine.Request, content *engine.Content, out sink) int {
+	o := h.conf.HandleContent(ctx, r, content)
+	for _, n := range o.Notes {
+		note(out, n.Level, n.Text)
+	}
+	d := dispatcher{host: h, out: out}
+	if content.Kind == engine.KindCommand {
+		if ctx.Err() != nil {
+			// Nobody may wait for the answer any more; what is in it would be
+			// lost.
+			d.direct = directMax
+		}
+		code := d.notices(o.Messages, o.Code)
+		h.gauges()
+		return code
+	}
+	// A text is one MESSAGE to all, or none.
+	if len(o.Messages) == 0 || d.message(&o.Messages[0]) {
+		return o.Code
+	}
+	note(out, engine.LevelWarning, fmt.Sprintf("room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
+		clip(r.RequestURI), clip(r.From), h.queue.waiting()))
+	if content.MayBeAnswered() {
+		d.busy(r.RequestURI, r.From, busyText, o.Messages[0].InReplyTo, r.Socket)
+	}
+	return engine.CodeText
+}
+
+// busy tells a user directly that the queue is full.
+func (d *dispatcher) busy(from, to, text, callID, socket string) {
+	message(d.out, &engine.Message{
+		From: from, To: [][]string{{to}}, ContentType: "text/plain",
+		Body: []byte(text), InReplyTo: callID, Socket: socket,
+	})
+}
+
+// notices dispatches notices, which are sent whether or not others are: what
+// does not fit into the queue is dropped, and an invitation then withdrawn. It
+// returns the code of the command.
+func (d *dispatcher) notices(messages []engine.Message, code int) int {
+	for i := range messages {
+		m := &messages[i]
+		if d.message(m) {
+			continue
+		}
+		n := m.Recipients()
+		d.host.counters.add(CounterDropped, n)
+		note(d.out, engine.LevelWarning, fmt.Sprintf("room %s: a notice to %d members dropped: the queue is full", m.Room, n))
+		if m.Inviter != "" {
+			h := headOf(m)
+			d.uninvite(&h, m.To)
+			code = engine.CodeInvite
+		}
+	}
+	return code
+}
+
+// uninvite withdraws invitations that are not sent, and tells who invited.
+func (d *dispatcher) uninvite(h *head, to [][]string) {
+	for _, part := range to {
+		for _, user := range part {
+			e := h.failed(user)
+			e.Told = true
+			d.host.withdrawals.add(e)
+		}
+	}
+	d.busy(h.from, h.inviter, busyInvite, h.callID, h.socket)
+}
+
+// message gives m to the queue if it has many recipients, has to wait for what
+// is in the room's queue already, or is more than is sent directly for one
+// request; otherwise to out. It reports false if the queue is full: then
+// nobody gets it.
+func (d *dispatcher) message(m *engine.Message) bool {
+	h := d.host
+	if m.Room != "" && (m.Recipients() > h.settings.FanoutInline || h.queue.busy(m.Room)) {
+		return h.queue.push(headOf(m), m.To, false)
+	}
+	size := recordsSize(m)
+	if d.direct > 0 && d.direct+size > directMax {
+		d.direct = directMax // those that follow stay behind it
+		return h.queue.push(headOf(m), m.To, false)
+	}
+	d.direct += size
+	if n := message(d.out, m); n > 0 {
+		h.counters.add(CounterDropped, n)
+		note(d.out, engine.LevelError, fmt.Sprintf("room %s: %d MESSAGEs dropped: too long to be sent", m.Room, n))
+	}
+	return true
+}
+
+// recordsSize is about the length of the records of m.
+func recordsSize(m *engine.Message) int {
+	h := headOf(m)
+	size := h.size()
+	for _, part := range m.To {
+		for _, to := range part {
+			size += strSize(to)
+		}
+	}
+	return size
+}
+
+// again queues what is left of a MESSAGE that a worker was to send. It returns
+// what the script is told if that is lost.
+func (h *Host) again(m *head, to []string, out sink) (code int) {
+	m.id = 0
+	m.body = bytes.Clone(m.body)
+	if h.queue.push(*m, [][]string{to}, true) {
+		return engine.CodeOK
+	}
+	h.counters.add(CounterDropped, len(to))
+	note(out, engine.LevelWarning, fmt.Sprintf("room %s: %d MESSAGEs dropped: no memory and the queue is full", m.room, len(to)))
+	if m.flags&FlagInvitation == 0 {
+		return engine.CodeText
+	}
+	d := dispatcher{host: h, out: out}
+	d.uninvite(m, [][]string{to})
+	return engine.CodeInvite
+}
