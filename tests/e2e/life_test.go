@@ -189,6 +189,9 @@ func TestParametersRefused(t *testing.T) {
 		"db_mode 3":              {"db_mode": 3},
 		"fanout_inline 1001":     {"fanout_inline": 1001},
 		"queue_size 0":           {"queue_size": 0},
+		"queue_bytes 1,000":      {"queue_bytes": 1000},
+		"send_socket elsewhere":  {"send_socket": "udp:192.0.2.1:5060"},
+		"send_socket empty":      {"send_socket": ""},
 		"shm_reserve 91":         {"shm_reserve": 91},
 		"extra_hdrs with a body": {"extra_hdrs": "X-A: b\r\n\r\nbody"},
 	} {

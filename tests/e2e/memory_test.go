@@ -240,3 +240,80 @@ func TestNoMemoryForACopy(t *testing.T) {
 	assert.Zero(t, c.statistic("send_failed"))
 	assert.Positive(t, c.statistic("retried"))
 }
+
+// rss gives the resident memory of the engine process.
+func (c *chat) rss() int {
+	c.t.Helper()
+	engine, err := c.Process("imc engine")
+	require.NoError(c.t, err)
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", engine.Pid))
+	require.NoError(c.t, err)
+	_, after, ok := strings.Cut(string(data), "VmRSS:")
+	require.True(c.t, ok)
+	var kb int
+	_, err = fmt.Sscan(after, &kb)
+	require.NoError(c.t, err)
+	return kb << 10
+}
+
+// flood sends a body n times, several at a time, and counts the results of
+// imc_manager().
+func (c *chat) flood(ctx context.Context, n int, from, room string, body func(i int) string) map[string]int {
+	c.t.Helper()
+	const atATime = 8
+	var mu sync.Mutex
+	results := map[string]int{}
+	var wg sync.WaitGroup
+	for s := range atATime {
+		wg.Go(func() {
+			for i := s; i < n; i += atATime {
+				res, err := c.send(ctx, from, room, body(i))
+				if !assert.NoError(c.t, err) {
+					return
+				}
+				mu.Lock()
+				results[res.Get("X-RC")]++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// TestListsInABusyRoom has members of a room that is busy ask for its long list
+// again and again.
+func TestListsInABusyRoom(t *testing.T) {
+	t.Parallel()
+	const members, lists = 2000, 5000
+	c := silentRoom(t, members, kamailio.Options{ShmMB: 16, Defines: map[string]string{"STATELESS": ""}})
+	ctx := bounded(t, 60*time.Second)
+	c.must(ctx, "1", "user0", "big", "is anybody there?")
+	before := c.rss()
+	results := c.flood(ctx, lists, "user1", "big", func(int) string { return "#members" })
+	assert.Equal(t, map[string]int{"1": lists}, results)
+	assert.Less(t, c.rss()-before, 60<<20, "the lists wait")
+	assert.Greater(t, c.statistic("queued"), lists/2)
+}
+
+// TestBigTextsInABusyRoom has texts for one recipient each fill the queue: it is
+// bounded in bytes, and has room for others then.
+func TestBigTextsInABusyRoom(t *testing.T) {
+	t.Parallel()
+	const texts, size = 4000, 32000
+	c := newChat(t, kamailio.Options{Workers: 2, ShmMB: 16, NoTCP: true, Defines: map[string]string{"STATELESS": ""}})
+	ctx := bounded(t, 60*time.Second)
+	for _, room := range []string{"busy", "other"} {
+		for i := range 2 {
+			c.must(ctx, "1", fmt.Sprintf("user%d", i), room, "#join")
+		}
+	}
+	c.farm.Answer(uri("user1"), sipua.Silence)
+	before := c.rss()
+	results := c.flood(ctx, texts, "user0", "busy", func(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", size)) })
+	assert.Greater(t, results["1"], (32<<20)/(size+2000), "half of queue_bytes")
+	assert.Less(t, results["1"], (40<<20)/size)
+	assert.Equal(t, texts, results["1"]+results["-200"], "%v", results)
+	assert.Less(t, c.rss()-before, 100<<20)
+	c.must(ctx, "1", "user0", "other", "there is room for this")
+}

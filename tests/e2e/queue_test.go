@@ -21,8 +21,11 @@ import (
 func silentRoom(t *testing.T, members int, o kamailio.Options) *chat {
 	t.Helper()
 	o.Workers, o.NoTCP = 2, true
-	params := map[string]any{"db_url": bigRoom(t, members), "db_mode": 1}
+	params := map[string]any{"db_mode": 1}
 	maps.Copy(params, o.Params)
+	if params["db_url"] == nil {
+		params["db_url"] = bigRoom(t, members)
+	}
 	o.Params = params
 	c := newChat(t, o)
 	for i := range members {
@@ -59,7 +62,7 @@ func TestBigRoomThatNeverAnswers(t *testing.T) {
 func TestFullQueue(t *testing.T) {
 	t.Parallel()
 	const members = 2500
-	c := silentRoom(t, members, kamailio.Options{ShmMB: 16, Params: map[string]any{"queue_size": members}})
+	c := silentRoom(t, members, kamailio.Options{ShmMB: 16, LogLevel: 3, Params: map[string]any{"queue_size": members}})
 	ctx := bounded(t, 30*time.Second)
 	c.farm.Answer(uri("user1"), 200)
 	first := c.farm.Count()
@@ -81,25 +84,55 @@ func TestFullQueue(t *testing.T) {
 	}
 	assert.NotEmpty(t, c.LogLines(`WARNING: .* imc .*text of `+uri("user1")+` refused`))
 	assert.Zero(t, c.statistic("dropped"), "a text that is refused is not lost")
+
+	// an invitation is not stored if it cannot be sent, so that the second one
+	// is not refused for the first
+	for range 2 {
+		c.farm.Answer(uri("user0"), 200)
+		before := c.farm.Count()
+		c.must(ctx, "-50", "user0", "big", "#invite bob")
+		require.Eventually(t, func() bool {
+			for _, m := range c.farm.Received(before) {
+				if m.URI == uri("user0") && string(m.Body) == "*** The server is busy, the invitation was not sent" {
+					return true
+				}
+			}
+			return false
+		}, 10*time.Second, 5*time.Millisecond)
+		_, err := c.AwaitLog(`invitation of `+uri("bob")+` failed and is withdrawn`, 5*time.Second)
+		require.NoError(t, err)
+	}
 }
 
 // TestStopWithAQueue stops the server while most of a text waits for shared
-// memory: what is not sent is logged, to the last one, and the end is in time.
+// memory: what is not sent, or not answered, is logged, to the last one, and the
+// end is in time. An invitation that waited too is not stored any more.
 func TestStopWithAQueue(t *testing.T) {
 	t.Parallel()
 	const members = 2500
-	c := silentRoom(t, members, kamailio.Options{ShmMB: 16})
+	url := bigRoom(t, members)
+	c := silentRoom(t, members, kamailio.Options{ShmMB: 16, Params: map[string]any{"db_url": url}})
 	ctx := bounded(t, 30*time.Second)
 	first := c.farm.Count()
 	c.must(ctx, "1", "user0", "big", "goodbye")
 	_, err := c.farm.Await(ctx, first, 100)
 	require.NoError(t, err)
+	c.must(ctx, "1", "user0", "big", "#invite bob")
 	assert.Less(t, c.Stop(), 3*time.Second)
-	lines := c.LogLines(`WARNING: .*imc .*stopped with \d+ MESSAGEs not sent`)
-	require.Len(t, lines, 1)
-	left, err := strconv.Atoi(regexp.MustCompile(`with (\d+) MESSAGEs`).FindStringSubmatch(lines[0])[1])
-	require.NoError(t, err)
-	assert.Equal(t, members-1, left+len(c.farm.Received(first)))
+	count := func(pattern string) int {
+		lines := c.LogLines(`WARNING: .*imc .*stopped with ` + pattern)
+		require.Len(t, lines, 1)
+		n, err := strconv.Atoi(regexp.MustCompile(`with (\d+) MESSAGEs`).FindStringSubmatch(lines[0])[1])
+		require.NoError(t, err)
+		return n
+	}
+	left := count(`\d+ MESSAGEs not sent`)
+	arrived := len(c.farm.Received(first))
+	assert.Equal(t, members, left+arrived, "the text, and the notice that the invitation failed")
+	assert.Equal(t, arrived, count(`\d+ MESSAGEs sent and not answered`))
+
+	again := newChat(t, kamailio.Options{NoTCP: true, Params: map[string]any{"db_url": url, "db_mode": 1}})
+	again.must(ctx, "1", "user0", "big", "#invite bob")
 }
 
 // TestNoMemoryIsRetried has workers send more than shared memory holds: what tm
