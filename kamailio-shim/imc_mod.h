@@ -90,6 +90,26 @@ int imc_pairs_worker(int no);
  * NULL (logged). */
 int32_t *imc_pairs_hosts(uint32_t *n);
 
+/* imc_ready.c */
+
+/* Makes the pipe by which the engine process says that it serves, before that
+ * is forked. */
+int imc_ready_init(void);
+
+/* In the engine process: keeps its end of the pipe only. */
+void imc_ready_engine(void);
+
+/* Tells the main process, once, that the engine serves. */
+void imc_tell_ready(void);
+
+/* Reports whether the main process was told. */
+int imc_ready_told(void);
+
+/* Waits, in the main process, until the engine serves. Its load may take
+ * long: it logs its progress. Returns -1 if it ended instead, or if a signal
+ * ends the start. */
+int imc_ready_wait(void);
+
 /* imc_proc.c */
 
 /* Announces the engine process; in mod_init. */
@@ -107,9 +127,6 @@ void imc_proc_close_others(void);
 /* Closes all socket ends in the main process, when nothing is forked any
  * more. */
 void imc_proc_close_main(void);
-
-/* Tells the main process, once, that the engine serves. */
-void imc_tell_ready(void);
 
 /* Returns the library in this process, loaded and started if it is not yet;
  * NULL if it cannot be (logged once). */

@@ -5,12 +5,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,10 +24,6 @@
 /* How long the engine process waits for work before it looks at its
  * configuration and at signals again. */
 #define IMC_NEXT_MS 100
-
-/* How long the main process waits for the engine to serve before it looks at
- * signals again. */
-#define IMC_READY_MS 100
 
 /* How long the queue is drained at a stop. Kamailio's main process waits for
  * its children; an operator expects the whole to end within 3 s. */
@@ -52,9 +45,6 @@ typedef struct imc_shared
 
 static imc_shared_t *imc_shared = NULL;
 static int imc_procs = 0;
-
-/* pipe from the engine process to the main process: one byte when it serves */
-static int imc_ready[2] = {-1, -1};
 
 /* set while the main process forks the engine, so that the child knows */
 static int imc_forking_engine = 0;
@@ -87,13 +77,6 @@ int imc_proc_init(void)
 	imc_shared = (imc_shared_t *)p;
 	memset(imc_shared, 0, size);
 	return imc_pace_init() < 0 ? -1 : imc_pairs_init();
-}
-
-static void imc_close(int *fd)
-{
-	if(*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 void imc_proc_close_others(void)
@@ -189,18 +172,6 @@ static void imc_on_term(int signo)
 	imc_terminated = 1;
 }
 
-void imc_tell_ready(void)
-{
-	char c = 1;
-
-	if(imc_ready[1] < 0)
-		return;
-	if(write(imc_ready[1], &c, 1) != 1)
-		LM_ERR("cannot tell the main process that the engine serves: %s\n",
-				strerror(errno));
-	imc_close(&imc_ready[1]);
-}
-
 /* Milliseconds since the start of the system. */
 static long imc_now_ms(void)
 {
@@ -246,7 +217,7 @@ static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
 static void imc_give_up(void)
 {
 	LM_CRIT("the engine cannot go on\n");
-	if(imc_ready[1] >= 0)
+	if(!imc_ready_told())
 		_exit(1);
 	abort();
 }
@@ -292,59 +263,6 @@ static void imc_engine_main(void)
 	_exit(0);
 }
 
-/* The last signal of the main process, which Kamailio looks at only when all
- * is started; until then it takes a note of no other. In core's main.c, and in
- * no header. */
-extern int sig_flag;
-
-/* Reports whether a signal ends the start. */
-static int imc_start_ended(void)
-{
-	int sig = *(volatile int *)&sig_flag;
-	siginfo_t child;
-
-	switch(sig) {
-		case 0:
-			return 0;
-		case SIGTERM:
-		case SIGINT:
-			LM_NOTICE("signal %d ends the start\n", sig);
-			return 1;
-		case SIGCHLD:
-			memset(&child, 0, sizeof(child));
-			if(waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0
-					&& child.si_pid != 0) {
-				LM_ERR("process %d ended during the start\n",
-						(int)child.si_pid);
-				return 1;
-			}
-	}
-	/* nothing that Kamailio would do now: a TERM must not be lost over it */
-	sig_flag = 0;
-	return 0;
-}
-
-/* Waits, in the main process, until the engine serves. Its load may take
- * long: it logs its progress. Returns -1 if it ended instead, or if a signal
- * ends the start. */
-static int imc_wait_ready(void)
-{
-	struct pollfd p = {.fd = imc_ready[0], .events = POLLIN};
-	char c;
-	ssize_t n;
-
-	for(;;) {
-		n = poll(&p, 1, IMC_READY_MS);
-		if(n > 0)
-			n = read(imc_ready[0], &c, 1);
-		if(n > 0 || (n == 0 && p.revents != 0) || (n < 0 && errno != EINTR)
-				|| imc_start_ended())
-			break;
-	}
-	imc_close(&imc_ready[0]);
-	return n == 1 ? 0 : -1;
-}
-
 int imc_proc_fork_engine(void)
 {
 	int pid;
@@ -352,10 +270,8 @@ int imc_proc_fork_engine(void)
 	if(dont_fork)
 		return 0; /* the one process is worker and host, see imc_worker() */
 
-	if(pipe(imc_ready) < 0) {
-		LM_ERR("cannot create a pipe: %s\n", strerror(errno));
+	if(imc_ready_init() < 0)
 		return -1;
-	}
 	/* PROC_RPC, not PROC_NOCHLDINIT: tm gives each process its own Call-IDs
 	 * in child_init */
 	imc_forking_engine = 1;
@@ -366,16 +282,15 @@ int imc_proc_fork_engine(void)
 		return -1;
 	}
 	if(pid == 0) {
-		imc_close(&imc_ready[0]);
+		imc_ready_engine();
 		if(cfg_child_init() < 0) {
 			LM_ERR("cannot initialise the configuration framework\n");
 			_exit(1);
 		}
 		imc_engine_main();
 	}
-	imc_close(&imc_ready[1]);
 	imc_pairs_close_hosts();
-	if(imc_wait_ready() < 0) {
+	if(imc_ready_wait() < 0) {
 		LM_ERR("the imc engine did not start: see the lines above\n");
 		/* Kamailio sends its processes TERM now. One that was forked but has
 		 * not run yet still thinks it is the main process and only takes a
