@@ -128,8 +128,8 @@ func (c *chat) sound() {
 		require.NoError(c.t, err)
 		assert.Zero(c.t, n, name)
 	}
-	assert.Empty(c.t, c.LogLines(`WARNING: .*\bimc\b|ERROR|CRITICAL|ALERT|BUG:|panic`))
+	// of modules and the script; the core complains of connections that end
+	assert.Empty(c.t, c.LogLines(`(ERROR|CRITICAL|ALERT|BUG): (\{[^}]*\} )?([a-z]|<script>)|WARNING: (\{[^}]*\} )?imc |panic`))
 	c.Stop()
-	// Kamailio's own processes may complain of each other at a stop
-	assert.Empty(c.t, c.LogLines(`(WARNING|ERROR|CRITICAL|ALERT|BUG): .*\bimc\b|panic|core was not dumped|a crash`))
+	assert.Empty(c.t, c.LogLines(`(WARNING|ERROR|CRITICAL|ALERT|BUG): (\{[^}]*\} )?imc |panic|core was not dumped|a crash`))
 }
