@@ -71,11 +71,18 @@ func TestFailedInvitationOnTwoNetworks(t *testing.T) {
 	c, second := networks(t, nil)
 	ctx := bounded(t, 30*time.Second)
 	c.farm.Answer(uri("bob"), 404)
-	c.must(ctx, "1", "alice", "room", "#create")
-	c.must(ctx, "1", "alice", "room", "#invite bob")
-	_, err := c.farm.Await(ctx, 0, 3)
-	require.NoError(t, err)
-	assert.Equal(t, map[string]int{second: 3}, c.vias(0))
+	for _, socket := range []string{second, c.Addr} {
+		require.NoError(t, c.farm.Connect(socket))
+		first := c.farm.Count()
+		c.must(ctx, "1", "alice", "room", "#create")
+		c.must(ctx, "1", "alice", "room", "#invite bob")
+		_, err := c.farm.Await(ctx, first, 3)
+		require.NoError(t, err)
+		assert.Equal(t, map[string]int{socket: 3}, c.vias(first))
+		c.must(ctx, "1", "alice", "room", "#destroy")
+		_, err = c.farm.Await(ctx, first, 4)
+		require.NoError(t, err)
+	}
 }
 
 // TestSendSocket: a socket that is set is used for everything.
