@@ -120,10 +120,10 @@ func (l *looker) look(e entity, depth int) Content {
 	switch {
 	case depth > maxNested:
 		return unreadable("too many bodies inside one another")
-	case e.isType(typeIMDN):
-		return Content{Kind: KindReceipt}
 	case e.isText():
 		return l.text(e)
+	case e.isType(typeIMDN):
+		return Content{Kind: KindReceipt}
 	case !e.encoded() && !e.isFile() && l.begins(e.body):
 		return Content{Kind: KindCommand, line: e.body}
 	case e.isType(typeTyping):
