@@ -18,6 +18,8 @@ const (
 	// stopWait is how long requests may still run, and the storage take to
 	// close, when the host ends.
 	stopWait = time.Second
+	// cutWait is how long they get to end when they have been cancelled.
+	cutWait = 250 * time.Millisecond
 )
 
 var (
@@ -41,6 +43,7 @@ type Host struct {
 
 	ctx    context.Context //nolint:containedctx // ends with stop, not with a call
 	cancel context.CancelFunc
+	ending chan struct{} // closed when the end begins; ctx ends later
 	ready  chan struct{} // closed when the rooms are loaded
 	failed chan struct{} // closed when the start failed
 	told   bool          // READY was handed out
@@ -68,6 +71,7 @@ func newHost(s *Settings) (*Host, error) {
 		withdrawals: newWithdrawals(),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.ending = make(chan struct{})
 	h.notes = &notes{wake: h.awake}
 	h.queue = newQueue(load{s.QueueSize, s.QueueBytes},
 		func(room string) { h.versions.bump(room) },
@@ -315,11 +319,16 @@ func (h *Host) stop() Status {
 			}
 		}
 	}()
+	// A commit that is under way is waited for: cut short, nobody would know
+	// whether it is in force.
+	cut := time.AfterFunc(stopWait, h.cancel)
+	defer cut.Stop()
 	select {
 	case <-done:
-	case <-time.After(stopWait):
+	case <-time.After(stopWait + cutWait):
 		h.notes.add(engine.LevelWarning, "stopped while requests were running")
 	}
+	h.cancel()
 	return StatusOK
 }
 
@@ -330,7 +339,10 @@ func (h *Host) end() bool {
 	if h.ended.Swap(true) {
 		return false
 	}
-	h.cancel()
+	close(h.ending)
+	if !isClosed(h.ready) {
+		h.cancel() // what is being loaded
+	}
 	for _, c := range h.conns {
 		c.close()
 	}

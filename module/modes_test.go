@@ -179,3 +179,32 @@ func TestOutageInMode2(t *testing.T) {
 	}
 	assert.NotEmpty(t, logs, "%s", strings.Join(logs, "\n"))
 }
+
+// TestStopWaitsForCommits: a commit that is under way when the server is
+// stopped is not cut short.
+func TestStopWaitsForCommits(t *testing.T) {
+	store := enginetest.NewStore()
+	s := withStore(t, 1, 0, store).ready()
+	w := s.workers[0]
+	require.Equal(t, 1, w.handle(user(0), room, "#create").code)
+	release := store.Block()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		w.handle(user(1), room, "#join")
+	}()
+	require.Eventually(t, func() bool { return store.Waiting() == 1 }, 5*time.Second, time.Millisecond)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		assert.Equal(t, StatusOK, s.host.p.Stop())
+	}()
+	require.Eventually(t, func() bool { return s.host.p.host.ended.Load() }, 5*time.Second, time.Millisecond)
+	time.Sleep(20 * time.Millisecond) // for what cancels it
+	release()
+	<-stopped
+	<-answered
+	address, err := engine.ParseURI(room)
+	require.NoError(t, err)
+	assert.Len(t, store.Room(address.Key()).Members, 2)
+}

@@ -58,7 +58,7 @@ func (h *Host) withdraw() {
 			again = time.After(withdrawEvery)
 		}
 		select {
-		case <-h.ctx.Done():
+		case <-h.ending:
 			if left = append(left, h.withdrawals.take()...); len(left) > 0 {
 				h.notes.addf(engine.LevelWarning, "stopped with %d failed invitations not withdrawn", len(left))
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"kamailio-imc/engine"
 )
@@ -14,14 +15,15 @@ import (
 // Store is an engine.Store in memory. Its methods may be called from any
 // goroutine.
 type Store struct {
-	mu     sync.Mutex
-	rooms  map[engine.Key]*engine.RoomRecord
-	order  []engine.Key
-	err    error
-	lose   int
-	gate   chan struct{}
-	before func()
-	counts Counts
+	mu      sync.Mutex
+	rooms   map[engine.Key]*engine.RoomRecord
+	order   []engine.Key
+	err     error
+	lose    int
+	gate    chan struct{}
+	before  func()
+	waiting atomic.Int64
+	counts  Counts
 }
 
 // Counts says how often a Store was used.
@@ -70,6 +72,9 @@ func (s *Store) Block() (release func()) {
 		close(gate)
 	})
 }
+
+// Waiting returns how many wait since Block.
+func (s *Store) Waiting() int { return int(s.waiting.Load()) }
 
 // BeforeWrite has f called once, before the next write decides or commits: as
 // if another node had been first.
@@ -221,6 +226,8 @@ func (s *Store) enter(ctx context.Context) error {
 	gate := s.gate
 	s.mu.Unlock()
 	if gate != nil {
+		s.waiting.Add(1)
+		defer s.waiting.Add(-1)
 		select {
 		case <-gate:
 		case <-ctx.Done():
