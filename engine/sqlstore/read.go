@@ -152,20 +152,22 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 type fetched struct {
 	rooms   roomRows
 	members memberRows
-	raw     struct{ name, domain, user, host, room sql.RawBytes }
+	raw     struct {
+		id, flag                       int64
+		name, domain, user, host, room sql.RawBytes
+	}
 }
 
 func (f *fetched) scan(rows *sqlx.Rows) error {
-	var id, flag int64
 	r := &f.raw
-	if err := rows.Scan(&id, &flag, &r.name, &r.domain, &r.user, &r.host, &r.room); err != nil {
+	if err := rows.Scan(&r.id, &r.flag, &r.name, &r.domain, &r.user, &r.host, &r.room); err != nil {
 		return err
 	}
 	if r.name != nil {
-		f.rooms = append(f.rooms, roomRow{id, engine.Address{User: string(r.name), Host: string(r.domain)}, flag})
+		f.rooms = append(f.rooms, roomRow{r.id, engine.Address{User: string(r.name), Host: string(r.domain)}, r.flag})
 		return nil
 	}
-	f.members.add(id, flag, r.user, r.host, r.room)
+	f.members.add(r.id, r.flag, r.user, r.host, r.room)
 	return nil
 }
 

@@ -17,8 +17,8 @@ import (
 )
 
 // TestQueriesAreShared holds the tables while many texts arrive: the first one
-// waits for its query, all others share the next one, whether they go to one
-// room or to many. The server's own counter tells.
+// waits for its query, all others share a few, whether they go to one room or
+// to many. The server's own counter tells.
 func TestQueriesAreShared(t *testing.T) {
 	t.Parallel()
 	const workers = 8
@@ -58,9 +58,15 @@ func TestQueriesAreShared(t *testing.T) {
 			wg.Wait()
 			used := selects(ctx, t, d) - before
 			t.Logf("%d rooms, round %d: %d texts, %d SELECTs", rooms, round, workers, used)
-			// two queries of two SELECTs each; a worker may come too late once
-			assert.LessOrEqual(t, used, 6)
-			assert.GreaterOrEqual(t, used, 4)
+			// a query is one SELECT. One room is in one query at a time; of
+			// several rooms three queries run at once. A worker may come too
+			// late once.
+			most := 3
+			if rooms > 1 {
+				most = 7
+			}
+			assert.LessOrEqual(t, used, most)
+			assert.GreaterOrEqual(t, used, 2)
 		}
 		n.Stop()
 	}
