@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // a second client of the files
 
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -303,7 +304,12 @@ func fillUp(r *run) func() {
 			size /= 4
 		}
 	}
-	return func() { d.exec(r.t, "DROP TABLE junk") }
+	return func() { // a page for that may have to be freed first
+		await.Until(r.t, 30*time.Second, func() error {
+			_, err := d.sql.ExecContext(context.Background(), "DROP TABLE junk")
+			return err
+		})
+	}
 }
 
 // bridges does something with the bridge of each database.
