@@ -168,8 +168,13 @@ void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 	imc_count_result(ps->code);
 	if(ps->code < 300)
 		return;
+#ifdef IMC_TM_HDR_NAMES
+	room = imc_uri_in(&t->from_hdr);
+	user = imc_uri_in(&t->to_hdr);
+#else
 	room = imc_uri_in(&t->from);
 	user = imc_uri_in(&t->to);
+#endif
 	LM_DBG("room %.*s: MESSAGE to %.*s not delivered: %d\n", STR_FMT(&room),
 			STR_FMT(&user), ps->code);
 	lock_get(&imc_results->lock);

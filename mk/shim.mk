@@ -23,9 +23,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 \
 # the same library wherever they are compiled. (The last map that fits counts.)
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(KAMAILIO_SRC)=kamailio
 
+# Later versions of tm call the From and To of a transaction otherwise than 5.6.
+TM_NAMES := $(if $(shell grep -s 'str from_hdr;' $(KAMAILIO_SRC)/src/modules/tm/h_table.h),-DIMC_TM_HDR_NAMES)
+
 COMPILE = $(CC) -O2 -g -fPIC -pthread -fno-strict-aliasing -fstack-protector-strong \
 	$(WARNINGS) $(CC_PMUTEX_OPTS) $(C_DEFS) -DMOD_NAME='"imc"' -DMOD_NAMEID='imc' \
-	-DIMC_VERSION='"$(IMC_VERSION)"' $(CPPFLAGS) $(CFLAGS)
+	-DIMC_VERSION='"$(IMC_VERSION)"' $(TM_NAMES) $(CPPFLAGS) $(CFLAGS)
 PATHS = $(PREFIX_MAP) -isystem $(KAMAILIO_SRC)/src
 
 # The library for Go is opened with dlopen after fork, never linked.
