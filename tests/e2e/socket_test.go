@@ -17,7 +17,7 @@ import (
 // the second.
 func networks(t *testing.T, params map[string]any) (c *chat, second string) {
 	t.Helper()
-	conn, err := net.ListenPacket("udp4", "127.0.0.2:0") //nolint:noctx // a port that is free
+	conn, err := net.ListenPacket("udp4", "127.0.0.2:0")
 	require.NoError(t, err)
 	second = conn.LocalAddr().String()
 	require.NoError(t, conn.Close())
@@ -91,7 +91,7 @@ func TestSendSocket(t *testing.T) {
 	for _, inline := range []int{0, 128} {
 		t.Run(fmt.Sprintf("fanout_inline=%d", inline), func(t *testing.T) {
 			t.Parallel()
-			conn, err := net.ListenPacket("udp4", "127.0.0.3:0") //nolint:noctx // a port that is free
+			conn, err := net.ListenPacket("udp4", "127.0.0.3:0")
 			require.NoError(t, err)
 			own := conn.LocalAddr().String()
 			require.NoError(t, conn.Close())
