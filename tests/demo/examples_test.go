@@ -144,6 +144,10 @@ func TestPasswords(t *testing.T) {
 		require.NoError(t, err)
 		return code
 	}
+	stranger, err := newUser(ctx, "alice", s.Addr)
+	require.NoError(t, err)
+	t.Cleanup(stranger.close)
+	require.ErrorContains(t, stranger.register(ctx), "401")
 	assert.Equal(t, 200, write("alice", "alice", passwords["alice"], "chat-1", "#create"))
 	assert.Equal(t, 407, write("alice", "alice", "", "chat-1", "no password"))
 	assert.Equal(t, 407, write("alice", "alice", "wrong", "chat-1", "a wrong password"))
