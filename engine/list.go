@@ -14,11 +14,12 @@ const (
 	// maxListed bounds the names that one #rooms answers, in bytes: they fit
 	// into four MESSAGEs.
 	maxListed = 3 * maxNotice
-	// listShare bounds how much of the time the list of rooms is being read
-	// for #rooms (ModeDatabase): it is used again for so many times as long as
-	// its reading took, listKept at most.
+	// listShare bounds how much of the time a list of more than shortList
+	// rooms is being read for #rooms (ModeDatabase): it is used again for so
+	// many times as long as its reading took, listKept at most.
 	listShare = 10
 	listKept  = 2 * time.Second
+	shortList = 1000
 )
 
 // Rooms returns all rooms in the order of their creation. The error, in
@@ -179,7 +180,7 @@ func (l *listing) read(c *Conference, rd *listRead) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running = nil
-	if rd.err == nil && !rd.stale {
+	if rd.err == nil && !rd.stale && len(rd.infos) > shortList {
 		l.last = rd
 		time.AfterFunc(min(listShare*time.Since(began), listKept), func() {
 			l.mu.Lock()
