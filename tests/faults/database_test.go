@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // a second client of the files
 
-	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -110,14 +109,10 @@ var (
 	}
 )
 
-// mariaArgs give the server a table space that cannot grow, for the line that
-// fills it; the others do not come near its end.
-var mariaArgs = []string{"--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:24M"}
-
 func mariaServer(tb testing.TB, own bool) dbServer {
 	tb.Helper()
 	if own {
-		return maria{testdb.StartMariaDB(tb, mariaArgs...)}
+		return maria{testdb.StartMariaDB(tb)}
 	}
 	m, err := sharedMaria()
 	require.NoError(tb, err)
@@ -284,33 +279,23 @@ func holds(begin string, locks ...string) func(r *run) func() {
 	}
 }
 
-// fillUp fills the server's table space.
-func fillUp(r *run) func() {
-	d := r.scenes[0].db
-	if r.kind() == "PostgreSQL" {
-		// its own words for a full disk; a disk cannot be filled without root
-		return statements(map[string][]string{"PostgreSQL": {
-			"CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$",
-			"CREATE TRIGGER no_space BEFORE INSERT ON imc_rooms FOR EACH ROW EXECUTE FUNCTION no_space()",
-			"CREATE TRIGGER no_space BEFORE INSERT ON imc_members FOR EACH ROW EXECUTE FUNCTION no_space()",
-		}}, map[string][]string{"PostgreSQL": {
-			"DROP TRIGGER no_space ON imc_rooms", "DROP TRIGGER no_space ON imc_members",
-		}})(r)
-	}
-	d.exec(r.t, "CREATE TABLE junk (a LONGBLOB) ENGINE=InnoDB")
-	for size := 1 << 20; size >= 64; { // to the last page
-		if _, err := d.sql.ExecContext(context.Background(), fmt.Sprintf("INSERT INTO junk VALUES (REPEAT('x', %d))", size)); err != nil {
-			require.Contains(r.t, err.Error(), "is full")
-			size /= 4
-		}
-	}
-	return func() { // a page for that may have to be freed first
-		await.Until(r.t, 30*time.Second, func() error {
-			_, err := d.sql.ExecContext(context.Background(), "DROP TABLE junk")
-			return err
-		})
-	}
-}
+// full has the server say what it says when there is no space left: a disk
+// cannot be filled without root, and a MariaDB whose table space is really full
+// may not even drop a table any more.
+var full = statements(map[string][]string{
+	"MariaDB": {
+		"CREATE TRIGGER no_space_r BEFORE INSERT ON imc_rooms FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'",
+		"CREATE TRIGGER no_space_m BEFORE INSERT ON imc_members FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'",
+	},
+	"PostgreSQL": {
+		"CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$",
+		"CREATE TRIGGER no_space BEFORE INSERT ON imc_rooms FOR EACH ROW EXECUTE FUNCTION no_space()",
+		"CREATE TRIGGER no_space BEFORE INSERT ON imc_members FOR EACH ROW EXECUTE FUNCTION no_space()",
+	},
+}, map[string][]string{
+	"MariaDB":    {"DROP TRIGGER no_space_r", "DROP TRIGGER no_space_m"},
+	"PostgreSQL": {"DROP TRIGGER no_space ON imc_rooms", "DROP TRIGGER no_space ON imc_members"},
+})
 
 // bridges does something with the bridge of each database.
 func bridges(begin, end func(b *bridge)) func(r *run) func() {

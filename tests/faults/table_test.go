@@ -73,9 +73,9 @@ var table = []line{
 		commands: refused, text: quick, command: waits, recover: waits,
 	},
 	{
-		fault: "database full", where: "the server's table space (MariaDB), what it says (PostgreSQL)",
+		fault: "database full", where: "triggers that say what a server without space says",
 		see: "texts go on; commands that need space are refused, at once",
-		on:  servers, server: true, inject: fillUp, during: calm,
+		on:  servers, inject: full, during: calm,
 		commands: refused, text: quick, command: waits, recover: waits,
 	},
 	{
