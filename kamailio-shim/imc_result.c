@@ -7,6 +7,7 @@
  * the callbacks write to shared memory and wait for nothing.
  */
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,10 @@
 #define IMC_LOST_ROOMS 64
 #define IMC_LOST_CODES 8
 #define IMC_LOST_URI 128
+
+/* How often the lock of the report is tried. It is held for an addition or a
+ * copy only. */
+#define IMC_LOST_TRIES 1000
 
 /* How long it is remembered that a client refuses to be told who is typing, in
  * seconds, and of how many clients at most: of two that share a slot, the last
@@ -59,8 +64,9 @@ typedef struct imc_results
 	 * hash, whose lower bits are the slot; the lower half says until when it
 	 * holds, in Kamailio's ticks. 0: nobody. */
 	uint64_t typing[IMC_TYPING_SLOTS];
-	gen_lock_t lock; /* of lost; nothing is waited for under it */
+	gen_lock_t lock; /* of lost; see imc_lost_lock() */
 	imc_lost_t lost;
+	unsigned int missed; /* not in lost, since the lock could not be taken */
 } imc_results_t;
 
 static imc_results_t *imc_results = NULL;
@@ -139,6 +145,21 @@ static str imc_uri_in(const str *hdr)
 	return uri;
 }
 
+/* Takes the lock of the report. Kamailio ends its processes at a stop wherever
+ * they are, so who has it may be gone: then nobody gets it any more, and nobody
+ * may wait for it. Returns -1 if it cannot be taken. */
+static int imc_lost_lock(void)
+{
+	int i;
+
+	for(i = 0; i < IMC_LOST_TRIES; i++) {
+		if(lock_try(&imc_results->lock) == 0)
+			return 0;
+		sched_yield();
+	}
+	return -1;
+}
+
 void imc_count_result(int code)
 {
 	imc_counter_add(IMC_C_COMPLETED, 1);
@@ -177,7 +198,10 @@ void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 #endif
 	LM_DBG("room %.*s: MESSAGE to %.*s not delivered: %d\n", STR_FMT(&room),
 			STR_FMT(&user), ps->code);
-	lock_get(&imc_results->lock);
+	if(imc_lost_lock() < 0) {
+		__atomic_fetch_add(&imc_results->missed, 1, __ATOMIC_RELAXED);
+		return;
+	}
 	imc_lost_add(&imc_results->lost, &room, ps->code);
 	lock_release(&imc_results->lock);
 }
@@ -209,7 +233,8 @@ void imc_log_undelivered(int now)
 	if(!now && (ticks_t)(get_ticks() - last) < IMC_LOST_EVERY)
 		return;
 	last = get_ticks();
-	lock_get(&imc_results->lock);
+	if(imc_lost_lock() < 0)
+		return;
 	lost.n_rooms = imc_results->lost.n_rooms;
 	lost.others = imc_results->lost.others;
 	memcpy(lost.rooms, imc_results->lost.rooms,
@@ -217,6 +242,8 @@ void imc_log_undelivered(int now)
 	imc_results->lost.n_rooms = 0;
 	imc_results->lost.others = 0;
 	lock_release(&imc_results->lock);
+	lost.others +=
+			__atomic_exchange_n(&imc_results->missed, 0, __ATOMIC_RELAXED);
 	for(i = 0; i < lost.n_rooms; i++)
 		imc_log_lost(&lost.rooms[i]);
 	if(lost.others > 0)
