@@ -17,8 +17,6 @@ const (
 	subject
 	date
 	sentFields // how many of them may be sent
-
-	bodyFields = subject
 )
 
 // Names that count beside those of sentFields.

@@ -355,7 +355,6 @@ func message(from, room, callID, contentType, body string) sipua.Request {
 type inbox struct {
 	mu sync.Mutex
 	by map[string][]*sipua.Message
-	n  int
 }
 
 func newInbox(f *sipua.Farm) *inbox {
@@ -365,16 +364,8 @@ func newInbox(f *sipua.Farm) *inbox {
 		defer in.mu.Unlock()
 		id := m.Get("In-Reply-To")
 		in.by[id] = append(in.by[id], m)
-		in.n++
 	})
 	return in
-}
-
-// count is how many MESSAGEs have arrived.
-func (in *inbox) count() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.n
 }
 
 // caused gives the bodies that came to a user because of a request.
