@@ -1,0 +1,74 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine"
+	"kamailio-imc/tests/testdb"
+)
+
+// TestFull fills a database: what it refuses for want of space is known as
+// that, and works again when there is space.
+func TestFull(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		tr := trouble(t, "SQLite")
+		tr.s.db.SetMaxOpenConns(1)                          // the limit is one of the connection
+		_, err := tr.s.db.Exec("PRAGMA max_page_count = 1") // not below what there is
+		require.NoError(t, err)
+		fill := &engine.Change{Room: addr("full@h.com"), Create: true}
+		for i := range 2000 {
+			fill.Put = append(fill.Put, member(fmt.Sprintf("u%d@a-long-name-of-a-host.example.com", i), 0))
+		}
+		assert.ErrorIs(t, tr.write(fill), engine.ErrFull)
+		_, err = tr.s.db.Exec("PRAGMA max_page_count = 1000000")
+		require.NoError(t, err)
+		assert.NoError(t, tr.write(fill))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		tr := trouble(t, "PostgreSQL")
+		// The words of a server whose disk is full.
+		tr.exec(t, "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$",
+			"CREATE TRIGGER no_space BEFORE INSERT ON imc_members FOR EACH ROW EXECUTE FUNCTION no_space()")
+		assert.ErrorIs(t, tr.write(joins("room@h.com", "x@b.com")), engine.ErrFull)
+		assert.ErrorIs(t, tr.commit(joins("room@h.com", "x@b.com")), engine.ErrFull)
+		assert.ErrorIs(t, tr.s.Probe(within(t, 3*time.Second)), engine.ErrFull)
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		t.Parallel()
+		m := testdb.StartMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:24M")
+		require.NoError(t, m.CreateDatabase("imc", "", testFiles("MariaDB")...))
+		s, _, err := Open(within(t, 20*time.Second), Config{URL: m.URL("imc"), Mode: modeShared})
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, s.Close()) }()
+		db := m.Open("imc")
+		defer func() { _ = db.Close() }()
+		_, err = db.Exec("CREATE TABLE junk (a LONGBLOB) ENGINE=InnoDB")
+		require.NoError(t, err)
+		for size := 1 << 20; size >= 16<<10; { // nearly to the last page: DROP needs some
+			if _, err := db.Exec(fmt.Sprintf("INSERT INTO junk VALUES (REPEAT('x', %d))", size)); err != nil {
+				size /= 4
+			}
+		}
+		room := addr("full@h.com")
+		fill := &engine.Change{Room: room, Create: true}
+		for i := range 2000 {
+			fill.Put = append(fill.Put, member(fmt.Sprintf("u%d@a-long-name-of-a-host.example.com", i), 0))
+		}
+		write := func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			return s.Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change { return fill })
+		}
+		assert.ErrorIs(t, write(), engine.ErrFull)
+		_, err = s.Fetch(within(t, 5*time.Second), []engine.Key{room.Key()})
+		assert.NoError(t, err, "it can be read")
+	})
+}
