@@ -14,4 +14,4 @@ RUN apt-get update \
 COPY --from=build /out/ /
 COPY tests/kamailio-config/minimal/kamailio.cfg /etc/kamailio/kamailio.cfg
 EXPOSE 5060/udp 5060/tcp
-ENTRYPOINT ["kamailio", "-DD", "-E", "-A", "SERVER_IP=eth0"]
+ENTRYPOINT ["kamailio", "-DD", "-E", "-m", "256", "-A", "SERVER_IP=eth0"]

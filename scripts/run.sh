@@ -19,7 +19,7 @@ stock=$(kamailio -h 2>&1 | sed -nE 's/.*Modules search path \(default: (.*)\)$/\
 asked='' server=''
 trap 'asked=1; [ -z "$server" ] || kill -TERM $server 2>/dev/null || true' INT TERM
 
-kamailio -DD -E -f tests/kamailio-config/demo/kamailio.cfg \
+kamailio -DD -E -m 256 -f tests/kamailio-config/demo/kamailio.cfg \
 	-L "$modules/:$stock/" -Y "$dir" -P "$dir/kamailio.pid" \
 	-l "udp:$host:$port" -l "tcp:$host:$port" \
 	-A "SERVER_PORT=$port" -A "CTL_SOCKET=\"unix:$dir/ctl\"" &
