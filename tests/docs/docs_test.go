@@ -186,6 +186,16 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestHeadings: no heading of a document stands there twice.
+func TestHeadings(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"architecture", "databases", "deployment", "differences", "operations", "parameters"} {
+		all := anchors(read(t, "docs", file+".md"))
+		slices.Sort(all)
+		assert.Equal(t, slices.Compact(slices.Clone(all)), all, file)
+	}
+}
+
 // anchors are those that GitHub makes of the headings of a text.
 func anchors(text string) []string {
 	var found []string
