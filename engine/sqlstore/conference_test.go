@@ -43,6 +43,13 @@ func (l *life) lines(level engine.Level) (lines []string) {
 	return lines
 }
 
+// log returns all that was logged.
+func (l *life) log() []engine.Note {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.notes)
+}
+
 // awaitLine waits until so many lines were logged at a level.
 func (l *life) awaitLine(level engine.Level, n int) {
 	l.t.Helper()
@@ -81,7 +88,7 @@ func (l *life) ask(user, room, body string) (code int, text string) {
 func (l *life) must(user, room, body string) {
 	l.t.Helper()
 	code, text := l.ask(user, room, body)
-	require.Equal(l.t, 1, code, "%s: %s: %s; log: %v", user, body, text, l.notes)
+	require.Equal(l.t, 1, code, "%s: %s: %s; log: %v", user, body, text, l.log())
 }
 
 // members are the members of a room here, and those in the database.
@@ -191,7 +198,7 @@ func TestReadOnlyIsToldOnce(t *testing.T) {
 				states++
 			}
 		}
-		assert.Equal(t, 1, states, l.notes)
+		assert.Equal(t, 1, states, l.log())
 		assert.LessOrEqual(t, len(l.lines(engine.LevelError)), 2, "the state, and one command at most")
 		assert.Len(t, l.lines(engine.LevelNotice), 1)
 	}
@@ -275,7 +282,7 @@ func TestCommitInFlight(t *testing.T) {
 			}
 			here, there = l.members(room, tr.root)
 			assert.Equal(t, sorted(here), sorted(there))
-			assert.Len(t, l.lines(engine.LevelError), 1, l.notes)
+			assert.Len(t, l.lines(engine.LevelError), 1, l.log())
 		})
 	}
 }
