@@ -152,6 +152,19 @@ static int event(int kind, imc_slice_t record, uint32_t first)
 #define BOB "sip:bob@example.org"
 #define ROOMS 5000
 
+/* Waits until the host has loaded its rooms: before, it refuses at once. */
+static void await_host(void)
+{
+	imc_slice_t none = {NULL, 0};
+	int i;
+
+	for(i = 0; e.query(IMC_Q_LIST_ROOMS, none, none, &reply) != IMC_ENGINE_OK;
+			i++) {
+		CHECK(i < 10000);
+		usleep(1000);
+	}
+}
+
 static void worker(void)
 {
 	imc_slice_t message = {NULL, 0};
@@ -164,6 +177,7 @@ static void worker(void)
 	CHECK(e.start(&settings, &reply) == IMC_ENGINE_OK);
 	CHECK(e.start(&settings, &reply) == IMC_ENGINE_EINVAL);
 
+	await_host();
 	CHECK(handle_text(ALICE, ROOM, "#create") == 1);
 	CHECK(count(IMC_REC_MESSAGE, NULL) == 1);
 	CHECK(handle_text(BOB, ROOM, "#join") == 1);

@@ -211,7 +211,7 @@ func TestMemoryModeNotice(t *testing.T) {
 	c := newChat(t, kamailio.Options{LogLevel: 4, NoTCP: true,
 		Params: map[string]any{"db_url": "mysql://kamailio:s3cr3t@w/rd@localhost/kamailio", "hash_size": 8}})
 	c.alive(bounded(t, 10*time.Second))
-	notices := c.LogLines(`NOTICE: imc `)
+	notices := c.LogLines(`NOTICE: imc .*db_url`)
 	require.Len(t, notices, 1)
 	assert.Contains(t, notices[0], "memory")
 	assert.Contains(t, notices[0], "db_mode")
