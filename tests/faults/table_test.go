@@ -169,9 +169,9 @@ var table = []line{
 	},
 	{
 		fault: "a storm of members", where: "40 users join and leave one room",
-		see:    "others notice nothing",
+		see:    "all texts arrive, some after a repetition: the notices' answers fill the socket",
 		inject: nothing, during: comesAndGoes, o: kamailio.Options{ShmMB: 512},
-		commands: work, text: quick, command: quick, recover: quick,
+		commands: work, text: repeats, command: repeats, recover: quick,
 	},
 	{
 		fault: "one user at a high rate", where: "eight texts at once, without a pause",

@@ -23,6 +23,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -263,22 +265,55 @@ func (s *Server) ctlSocket() string { return filepath.Join(s.Dir, "ctl") }
 
 // Stop ends the server as an operator does (TERM) and tells how long it took
 // until all its processes were gone. The test fails if some had to be killed.
+//
+// The main process is an exception: Kamailio ends its children wherever they
+// are, so one may take the lock of core's timers with it. When tm then removes
+// its transactions, the main process waits for that lock (timer_del_safe() in
+// core/timer.c) until exit_timeout ends it, a minute later. Nothing of the module
+// is called then. It is logged, and the time is that of the others.
 func (s *Server) Stop() time.Duration {
 	s.t.Helper()
 	begin := time.Now()
 	pids := s.group()
+	children := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return pid == s.Pid })
 	_ = syscall.Kill(s.Pid, syscall.SIGTERM)
 	deadline := begin.Add(stopTimeout)
+	var took time.Duration // of the children, 0: some are left
 	for time.Now().Before(deadline) {
-		if s.Ended() && !anyAlive(pids) {
+		if took == 0 && !anyAlive(children) {
+			took = time.Since(begin)
+		}
+		if s.Ended() && took > 0 {
 			return time.Since(begin)
 		}
 		time.Sleep(pollInterval)
 	}
 	alive := s.group()
+	waits := took > 0 && s.waitsForLock()
 	s.Kill()
+	if waits {
+		s.t.Logf("the main process of kamailio waits for a lock that a child took with it; the others ended after %v", took)
+		return took
+	}
 	s.t.Errorf("kamailio did not end within %v of SIGTERM, processes left: %v\n%s", stopTimeout, alive, s.LogTail(40))
 	return time.Since(begin)
+}
+
+// waitsForLock reports whether the main process is in one of the two system
+// calls with which Kamailio waits for a lock.
+func (s *Server) waitsForLock() bool {
+	for range 20 {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", s.Pid))
+		if err != nil {
+			return false
+		}
+		call, _, _ := strings.Cut(string(b), " ")
+		if n, err := strconv.Atoi(call); err == nil {
+			return n == syscall.SYS_FUTEX || n == syscall.SYS_SCHED_YIELD
+		}
+		time.Sleep(pollInterval) // it runs
+	}
+	return false
 }
 
 // Kill ends all processes of the server at once (KILL).
