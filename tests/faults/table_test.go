@@ -19,10 +19,10 @@ var table = []line{
 	},
 	{
 		fault: "silent members, long texts", where: "128 members who do not answer get eight texts of 60 KB, 64 MB of shared memory",
-		see: "all texts are accepted, those of other rooms too; 10 MB stay free",
+		see: "all texts are accepted, those of other rooms too, later while 60 MB are sent and repeated; 10 MB stay free",
 		on:  []backend{sqlite}, modes: []int{1}, room: 129, o: kamailio.Options{ShmMB: 64},
 		inject: answerers(never), during: hungry(8, 60000, 10<<20),
-		commands: work, text: quick, command: quick, recover: quick,
+		commands: work, text: waits, command: waits, recover: quick,
 	},
 	{
 		fault: "slow members", where: "200 members answer after 2 s",
