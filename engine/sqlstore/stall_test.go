@@ -1,11 +1,12 @@
 package sqlstore
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/tests/await"
+	"kamailio-imc/tests/testdb"
 )
 
 // bridge forwards connections to a server and can stop doing so without
@@ -25,7 +27,13 @@ type bridge struct {
 	stalled atomic.Bool
 	to      atomic.Int64 // port that new connections go to
 	mu      sync.Mutex
-	conns   []net.Conn
+	spans   []*span
+}
+
+// span is one connection over a bridge.
+type span struct {
+	in, out net.Conn
+	lost    atomic.Bool // forwards nothing any more, and is not closed
 }
 
 func newBridge(t *testing.T, to int) *bridge {
@@ -48,17 +56,18 @@ func newBridge(t *testing.T, to int) *bridge {
 				_ = in.Close()
 				continue
 			}
+			s := &span{in: in, out: out}
 			b.mu.Lock()
-			b.conns = append(b.conns, in, out)
+			b.spans = append(b.spans, s)
 			b.mu.Unlock()
-			go b.forward(in, out)
-			go b.forward(out, in)
+			go b.forward(s, in, out)
+			go b.forward(s, out, in)
 		}
 	}()
 	return b
 }
 
-func (b *bridge) forward(to, from net.Conn) {
+func (b *bridge) forward(s *span, to, from net.Conn) {
 	defer func() { _ = to.Close() }()
 	buf := make([]byte, 32*1024)
 	for {
@@ -68,6 +77,9 @@ func (b *bridge) forward(to, from net.Conn) {
 		}
 		for b.stalled.Load() {
 			time.Sleep(5 * time.Millisecond)
+		}
+		if s.lost.Load() {
+			continue
 		}
 		if _, err := to.Write(buf[:n]); err != nil && !errors.Is(err, io.EOF) {
 			return
@@ -79,10 +91,37 @@ func (b *bridge) forward(to, from net.Conn) {
 func (b *bridge) cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, c := range b.conns {
-		_ = c.Close()
+	for _, s := range b.spans {
+		_, _ = s.in.Close(), s.out.Close()
 	}
-	b.conns = nil
+	b.spans = nil
+}
+
+// lose forgets all connections and tells nobody. New ones work.
+func (b *bridge) lose() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.spans {
+		s.lost.Store(true)
+	}
+}
+
+// openBridged opens a store on an empty database behind a bridge.
+func openBridged(t *testing.T, kind, name string) (*Store, *bridge) {
+	t.Helper()
+	url, port := "mysql", mariaDB.Port
+	if kind == "PostgreSQL" {
+		url, port = "postgres", postgreSQL.Port
+		require.NoError(t, postgreSQL.CreateDatabase(name, testFiles(kind)...))
+	} else {
+		require.NoError(t, mariaDB.CreateDatabase(name, "", testFiles(kind)...))
+	}
+	b := newBridge(t, port)
+	url = fmt.Sprintf("%s://%s:%s@%s/%s", url, testdb.User, testdb.Password, b.Addr(), name)
+	s, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s, b
 }
 
 // A server that is there and does not answer is waited for no longer than the
@@ -91,17 +130,7 @@ func TestStalledServer(t *testing.T) {
 	for _, kind := range []string{"MariaDB", "PostgreSQL"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			url, port := "mysql://kamailio:kamailiorw@ADDR/stall", mariaDB.Port
-			if kind == "PostgreSQL" {
-				url, port = "postgres://kamailio:kamailiorw@ADDR/stall", postgreSQL.Port
-				require.NoError(t, postgreSQL.CreateDatabase("stall", testFiles(kind)...))
-			} else {
-				require.NoError(t, mariaDB.CreateDatabase("stall", "", testFiles(kind)...))
-			}
-			b := newBridge(t, port)
-			s, _, err := Open(within(t, 20*time.Second), Config{URL: strings.Replace(url, "ADDR", b.Addr().String(), 1), Mode: modeShared})
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			s, b := openBridged(t, kind, "stall")
 			room := addr("r@h.com")
 			require.NoError(t, s.Commit(within(t, 20*time.Second), &engine.Change{Room: room, Create: true}))
 
@@ -138,8 +167,49 @@ func TestStalledServer(t *testing.T) {
 			b.cut()
 			require.NoError(t, s.Update(within(t, 20*time.Second), room.Key(), func(*engine.RoomRecord) *engine.Change { return nil }))
 			b.cut()
-			_, err = s.Fetch(within(t, 20*time.Second), []engine.Key{room.Key()})
+			_, err := s.Fetch(within(t, 20*time.Second), []engine.Key{room.Key()})
 			require.NoError(t, err)
+		})
+	}
+}
+
+// Connections that a network has forgotten are waited for once: the next use
+// of the store makes a new one, however many idle ones there are.
+func TestForgottenConnections(t *testing.T) {
+	for _, kind := range []string{"MariaDB", "PostgreSQL"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s, b := openBridged(t, kind, "forgotten")
+			room := addr("r@h.com")
+			require.NoError(t, s.Commit(within(t, 20*time.Second), &engine.Change{Room: room, Create: true}))
+			read := func(ctx context.Context) error {
+				_, err := s.Fetch(ctx, []engine.Key{room.Key()})
+				return err
+			}
+			for what, use := range map[string]func(context.Context) error{
+				"read": read,
+				"change": func(ctx context.Context) error {
+					return s.Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change { return nil })
+				},
+				"probe": s.Probe,
+			} {
+				var conns []*sql.Conn
+				for range maxIdleConns {
+					conn, err := s.db.Conn(within(t, 20*time.Second))
+					require.NoError(t, err)
+					conns = append(conns, conn)
+				}
+				for _, conn := range conns {
+					require.NoError(t, conn.Close())
+				}
+				require.Equal(t, maxIdleConns, s.db.Stats().Idle)
+				b.lose()
+				const allowed = 500 * time.Millisecond
+				start := time.Now()
+				require.ErrorIs(t, use(within(t, allowed)), engine.ErrTimeout, what)
+				assert.Less(t, time.Since(start), allowed+cancelTime+2*time.Second, what)
+				require.NoError(t, read(within(t, 2*time.Second)), "after a %s", what)
+			}
 		})
 	}
 }

@@ -200,10 +200,12 @@ func (s *Store) read(ctx context.Context, doing string, query func() error) erro
 	}
 }
 
-// renew closes idle connections after one was lost: the others are of the same
-// age. A caller who gave up has not shown that they are bad.
+// renew closes idle connections after one was lost, or gave no answer in time:
+// the others are of the same age, and what made a network forget one has made
+// it forget them, too. Each would cost its user the whole wait. A caller who
+// gave up before the time was over has not shown that they are bad.
 func (s *Store) renew(ctx context.Context) {
-	if ctx.Err() == nil {
+	if !errors.Is(ctx.Err(), context.Canceled) {
 		s.db.SetMaxIdleConns(0)
 		s.db.SetMaxIdleConns(maxIdleConns)
 	}
