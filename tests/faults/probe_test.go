@@ -35,6 +35,7 @@ type probe struct {
 
 type probeText struct {
 	id, from string
+	began    time.Time
 	rc       string // what came back; an error's text if nothing did
 	took     time.Duration
 }
@@ -71,14 +72,23 @@ func (p *probe) join(i int) {
 
 // repeated reports whether Kamailio may have taken copies of a text for texts
 // of their own: tm forgets a request some time after its answer (wt_timer), and
-// knows nothing of a copy that waits in its socket for so long.
+// knows nothing of a copy that waits in its socket for so long. A copy waits as
+// long as a text that was sent when it was: the answers to those sent until the
+// text's own answer came tell.
 func (p *probe) repeated(text probeText) bool {
 	remembers := 5 * time.Second
 	if _, fast := p.s.o.Defines["FAST_TM"]; fast {
 		remembers = 200 * time.Millisecond
 	}
 	const firstCopy = 500 * time.Millisecond
-	return text.took > max(firstCopy, remembers)
+	if text.took < firstCopy {
+		return false
+	}
+	from, to := text.began.Add(firstCopy), text.began.Add(text.took)
+	return slices.ContainsFunc(p.sent, func(other probeText) bool {
+		return other.began.After(from) && other.began.Before(to.Add(probeStep)) &&
+			other.began.Add(other.took).After(to.Add(remembers))
+	})
 }
 
 // resume goes on to talk.
@@ -112,7 +122,7 @@ func (p *probe) say(ctx context.Context, from string, n int) {
 	}
 	res, err := p.s.farm.Send(patience, message(from, probeRoom, id, "text/plain", fmt.Sprintf("probe %d", n)))
 	took := time.Since(began)
-	text := probeText{id: id, from: from, took: took}
+	text := probeText{id: id, from: from, began: began, took: took}
 	switch {
 	case err != nil:
 		text.rc = err.Error()
