@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/lib/pq"
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 
 	"kamailio-imc/engine"
@@ -110,13 +110,13 @@ var sqliteNoSuch = []string{"no such table", "no such column"}
 // classOf looks a driver's error up in the table.
 func classOf(err error) class {
 	var my *mysql.MySQLError
-	var pg *pq.Error
+	var pg *pgconn.PgError
 	var lite *sqlite.Error
 	switch {
 	case errors.As(err, &my):
 		return lookUp(func(i int) bool { return slices.Contains(classes[i].mysql, my.Number) })
 	case errors.As(err, &pg):
-		code := string(pg.Code)
+		code := pg.Code
 		exact := lookUp(func(i int) bool { return slices.Contains(classes[i].postgres, code) })
 		if exact != classUnknown || len(code) < 2 {
 			return exact
@@ -150,12 +150,8 @@ func lookUp(match func(i int) bool) class {
 // isLost reports whether an error is that of a connection, not of a server.
 func isLost(err error) bool {
 	var netErr net.Error
-	// Of some errors the packages hide the type: of a closed pool, and lib/pq of
-	// what it could not send.
-	for _, text := range []string{"sql: database is closed", "use of closed network connection", "broken pipe", "connection reset"} {
-		if strings.Contains(err.Error(), text) {
-			return true
-		}
+	if strings.Contains(err.Error(), "sql: database is closed") { // an error without a name
+		return true
 	}
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||

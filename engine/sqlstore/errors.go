@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"kamailio-imc/engine"
 )
@@ -30,7 +34,7 @@ func fail(ctx context.Context, doing string, err error, seen class) error {
 		return known
 	}
 	c := classOf(err)
-	kind, cause := c.kind(), err.Error()
+	kind, cause := c.kind(), causeOf(err)
 	switch {
 	case ctx.Err() == nil:
 	case c == classLocked, c == classConflict:
@@ -43,6 +47,17 @@ func fail(ctx context.Context, doing string, err error, seen class) error {
 		}
 	}
 	return &storeError{kind, fmt.Sprintf("%v: cannot %s: %s", kind, doing, cause)}
+}
+
+// causeOf is the text of a driver's error in one line. pgx gives each attempt
+// to connect a line of its own: to each address, with TLS and without.
+func causeOf(err error) string {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = connect.Unwrap() // without who wanted to connect: the caller says that
+	}
+	lines := strings.Split(err.Error(), "\n")
+	lines = slices.CompactFunc(lines, func(next, before string) bool { return strings.HasSuffix(before, next) })
+	return strings.Join(lines, "; ")
 }
 
 // gaveUp reports whether an error is that of who did not wait any longer.

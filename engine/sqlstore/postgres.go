@@ -2,12 +2,17 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
-	"github.com/lib/pq"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // postgresSockets is where Debian's server listens on this machine.
@@ -19,17 +24,23 @@ const postgresSockets = "/var/run/postgresql"
 const postgresSession = "SET idle_in_transaction_session_timeout='60s'; SET lock_timeout='1s';" +
 	" SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
+// cancelTime is what a server gets to obey a cancelled query before its
+// connection is closed.
+const cancelTime = 300 * time.Millisecond
+
 // postgresConfig makes the driver's configuration of a source. Parameters are
 // those of a PostgreSQL URL (sslmode, connect_timeout, ...); as with libpq,
 // TLS is used if the server has it.
-func postgresConfig(src *Source) (pq.Config, error) {
+func postgresConfig(src *Source) (*pgx.ConnConfig, error) {
 	params, err := url.ParseQuery(src.Params)
 	if err != nil {
-		return pq.Config{}, errors.New("db_url: the parameters are not of the form name=value&name=value")
+		return nil, errors.New("db_url: the parameters are not of the form name=value&name=value")
 	}
 	dsn := map[string]string{
 		"host": postgresSockets, "port": "5432", "sslmode": "prefer",
 		"connect_timeout": "5", "application_name": "kamailio imc",
+		// One round trip a statement, and nothing that is kept by the server.
+		"default_query_exec_mode": "exec",
 	}
 	for name, values := range params {
 		dsn[name] = values[0]
@@ -44,23 +55,36 @@ func postgresConfig(src *Source) (pq.Config, error) {
 	if src.User != "" {
 		dsn["user"] = src.User
 	}
-	// One round trip a statement instead of two.
-	dsn["binary_parameters"] = "yes"
 	var b strings.Builder
 	for name, value := range dsn {
 		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.") != "" {
-			return pq.Config{}, fmt.Errorf("db_url: unknown parameter %q", name)
+			return nil, fmt.Errorf("db_url: unknown parameter %q", name)
 		}
 		b.WriteString(name + "='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "' ")
 	}
-	cfg, err := pq.NewConfig(b.String())
+	cfg, err := pgx.ParseConfig(b.String())
 	if err != nil {
-		return cfg, fmt.Errorf("db_url: parameters: %w", err)
+		// The error repeats all parameters first.
+		text := err.Error()
+		return nil, fmt.Errorf("db_url: parameters: %s", text[strings.LastIndex(text, "`: ")+len("`: "):])
 	}
 	if src.password != "" {
 		cfg.Password = src.password // not parsed, so in no error
 	}
+	// A query whose context is over is cancelled by the server, which keeps the
+	// connection; one that does not obey is not waited for.
+	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTime}
+	}
+	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.Exec(ctx, postgresSession).Close()
+	}
 	return cfg, nil
+}
+
+// openPostgres makes the pool. A connection that is lost shows when it is used.
+func openPostgres(cfg *pgx.ConnConfig) *sql.DB {
+	return stdlib.OpenDB(*cfg, stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return false }))
 }
 
 // postgresDialect returns how to talk to PostgreSQL.

@@ -253,11 +253,11 @@ func (r *memberRows) sorted(room engine.Key) []memberRow {
 
 // query hands each row of a SELECT to f.
 func (s *Store) query(ctx context.Context, query string, args []any, f func(*sqlx.Rows) error) error {
-	conn, release, err := s.conn(ctx)
+	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer func() { _ = conn.Close() }() // it is the pool's again, or was bad
 	return eachRow(ctx, conn, f, s.db.Rebind(query), args...)
 }
 

@@ -12,7 +12,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -78,10 +77,6 @@ type Store struct {
 	note    func(engine.Note)
 
 	writers, readers chan struct{} // hold a token for each that is at work
-
-	// guard ends the use of a connection with a context where the driver does
-	// not; nil where it does.
-	guard func(ctx context.Context, conn driver.Conn) (release func())
 
 	mu sync.Mutex // nothing else is locked while it is held
 	// met are the oddities that Update and Fetch have reported.
@@ -154,12 +149,7 @@ func (s *Store) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		connector, err := newPostgresConnector(cfg)
-		if err != nil {
-			return err
-		}
-		s.guard = connector.guard
-		s.pool(sql.OpenDB(connector), "postgres")
+		s.pool(openPostgres(cfg), "postgres")
 		return s.ping(ctx)
 	default:
 		s.use(sqliteDialect())
@@ -216,11 +206,7 @@ func (s *Store) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		conn, release, err := s.conn(ctx)
-		if err == nil {
-			err = conn.PingContext(ctx)
-			release()
-		}
+		err := s.db.PingContext(ctx)
 		if err == nil {
 			return nil
 		}
@@ -228,27 +214,6 @@ func (s *Store) ping(ctx context.Context) error {
 			return fail(ctx, "connect to "+s.src.String(), err, classUnknown)
 		}
 	}
-}
-
-// conn takes a connection out of the pool; release gives it back.
-func (s *Store) conn(ctx context.Context) (conn *sqlx.Conn, release func(), err error) {
-	if conn, err = s.db.Connx(ctx); err != nil {
-		return nil, nil, err
-	}
-	unguard := func() {}
-	if s.guard != nil {
-		err := conn.Raw(func(c any) error {
-			unguard = s.guard(ctx, c.(driver.Conn)) //nolint:forcetypeassert // that is what Raw gives
-			return nil
-		})
-		if err != nil {
-			return nil, nil, errors.Join(err, conn.Close())
-		}
-	}
-	return conn, func() {
-		unguard()
-		_ = conn.Close() // it is the pool's again, or was bad
-	}, nil
 }
 
 // Close ends all connections.

@@ -68,11 +68,11 @@ func (s *Store) once(ctx context.Context, body func(*tx) error) error {
 
 // transaction is once without waiting for a place.
 func (s *Store) transaction(ctx context.Context, body func(*tx) error) (err error) {
-	conn, release, err := s.conn(ctx)
+	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer func() { _ = conn.Close() }() // it is the pool's again, or was bad
 	t := &tx{s: s, ctx: ctx, conn: conn}
 	defer func() {
 		if err != nil {

@@ -44,11 +44,11 @@ func (s *Store) commitOne(ctx context.Context, c *engine.Change) (done, inDoubt 
 		return false, false, err
 	}
 	defer leave()
-	conn, release, err := s.conn(ctx)
+	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return false, false, err
 	}
-	defer release()
+	defer func() { _ = conn.Close() }() // it is the pool's again, or was bad
 	t := &tx{s: s, ctx: ctx, conn: conn}
 	if len(c.Delete) == 1 {
 		err = t.deleteMember(c.Room.Key(), c.Delete[0])

@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lib/pq"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // postgresPrograms is where Debian installs the server programs.
@@ -200,11 +201,11 @@ func (p *PostgreSQL) CreateDatabase(name string, files ...string) (err error) {
 func (p *PostgreSQL) Open(database string) *sql.DB { return p.rootDB(database) }
 
 func (p *PostgreSQL) rootDB(database string) *sql.DB {
-	connector, err := pq.NewConnectorConfig(pq.Config{
-		Host: p.Dir, Port: uint16(p.Port), User: "postgres", Database: database, SSLMode: pq.SSLModeDisable,
-	})
+	// without arguments a query may have several statements
+	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d user=postgres sslmode=disable", p.Dir, p.Port))
 	if err != nil {
 		panic(err) // the configuration above is constant
 	}
-	return sql.OpenDB(connector)
+	cfg.Database = database
+	return stdlib.OpenDB(*cfg)
 }
