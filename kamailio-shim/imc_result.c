@@ -18,6 +18,15 @@
 
 #include "imc_mod.h"
 
+/* The header fields From and To of a transaction, as this tm calls them. */
+#ifdef IMC_TM_HDR_NAMES
+#define IMC_TM_FROM from_hdr
+#define IMC_TM_TO to_hdr
+#else
+#define IMC_TM_FROM from
+#define IMC_TM_TO to
+#endif
+
 /* How often what was not delivered is logged, in seconds. */
 #define IMC_LOST_EVERY 60
 
@@ -189,13 +198,8 @@ void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 	imc_count_result(ps->code);
 	if(ps->code < 300)
 		return;
-#ifdef IMC_TM_HDR_NAMES
-	room = imc_uri_in(&t->from_hdr);
-	user = imc_uri_in(&t->to_hdr);
-#else
-	room = imc_uri_in(&t->from);
-	user = imc_uri_in(&t->to);
-#endif
+	room = imc_uri_in(&t->IMC_TM_FROM);
+	user = imc_uri_in(&t->IMC_TM_TO);
 	LM_DBG("room %.*s: MESSAGE to %.*s not delivered: %d\n", STR_FMT(&room),
 			STR_FMT(&user), ps->code);
 	if(imc_lost_lock() < 0) {
@@ -303,7 +307,7 @@ void imc_typing_cb(struct cell *t, int type, struct tmcb_params *ps)
 	imc_counter_add(IMC_C_COMPLETED, 1);
 	if(!imc_refuses_type(ps->code))
 		return;
-	user = imc_uri_in(&t->to);
+	user = imc_uri_in(&t->IMC_TM_TO);
 	hash = imc_hash(&user);
 	__atomic_store_n(imc_typing_slot(hash),
 			(uint64_t)imc_typing_tag(hash) << 32
