@@ -26,6 +26,16 @@ const (
 	cmdWithdraw // no command of a user: an invitation failed
 )
 
+// changes reports whether the command may change a room.
+func (k commandKind) changes() bool {
+	switch k {
+	case cmdUnknown, cmdHelp, cmdMembers, cmdRooms:
+		return false
+	default:
+		return true
+	}
+}
+
 // commandNames are the names of the commands, in lower case, and why they are
 // refused.
 var commandNames = map[string]struct {

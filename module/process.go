@@ -100,6 +100,9 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 	}
 	ctx, cancel, err := p.host.local()
 	if err != nil {
+		if m := content.Unanswered(r, false); m != nil {
+			message(reply, m)
+		}
 		note(reply, engine.LevelError, err.Error())
 		return StatusTimeout
 	}

@@ -141,15 +141,13 @@ func (h *Host) serveNotReady(kind byte, payload []byte, a *answer) {
 			a.status = StatusInvalid
 			return
 		}
-		a.code = h.refusal(&r)
+		content := engine.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
+		a.code = content.RefusalCode(&r)
+		if m := content.Unanswered(&r, false); m != nil {
+			message(a, m)
+		}
 		note(a, engine.LevelInfo, fmt.Sprintf("room %s: request of %s refused: %v", clip(r.RequestURI), clip(r.From), errNotReady))
 	}
-}
-
-// refusal returns the code of a request that is refused.
-func (h *Host) refusal(r *engine.Request) int {
-	content := engine.Classify(r, h.settings.CommandStart, h.settings.MaxHops)
-	return content.RefusalCode(r)
 }
 
 // within returns a context that ends early enough for the answer to reach

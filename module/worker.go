@@ -37,6 +37,7 @@ type Worker struct {
 	link     *link
 	id       uint32  // of the last frame asked
 	stream   *stream // the answer that is not read to its end, if any
+	asked    bool    // that frame was sent whole
 	told     bool    // the log knows that the host is gone
 
 	// used again for each request
@@ -99,6 +100,9 @@ func (w *Worker) handle(r *engine.Request, content *engine.Content, reply *Reply
 		}
 	}
 	if err != nil {
+		if m := content.Unanswered(r, w.asked); m != nil {
+			message(reply, m)
+		}
 		return w.unanswered(err, fmt.Sprintf("room %s: request of %s refused", clip(r.RequestURI), clip(r.From)), reply)
 	}
 	return status
@@ -265,6 +269,7 @@ func (w *Worker) deadline() uint64 {
 // begin starts w.frame as a frame of this kind with the next id.
 func (w *Worker) begin(kind byte) {
 	w.id++
+	w.asked = false
 	w.stream = nil
 	if cap(w.frame) > answerChunk {
 		w.frame = nil
@@ -277,6 +282,7 @@ func (w *Worker) ask(deadline uint64, reply *Reply, lazily bool) (snapshot []byt
 	if err := w.link.send(endFrame(w.frame, 0), deadline); err != nil {
 		return nil, StatusTimeout, err
 	}
+	w.asked = true
 	return w.answer(w.id, deadline, reply, lazily)
 }
 
@@ -349,12 +355,13 @@ func (w *Worker) late(kind byte, payload []byte, reply *Reply) {
 }
 
 // unanswered reports that the host did not answer, or not with what was asked
-// for. A host that is gone is reported once.
+// for. That a host is gone is an error once, and then the reason of refusals.
 func (w *Worker) unanswered(err error, what string, reply *Reply) Status {
 	switch {
 	case errors.Is(err, errTimeout):
 		note(reply, engine.LevelWarning, fmt.Sprintf("%s: %v (%v)", what, err, w.settings.Timeout))
 	case errors.Is(err, errClosed) && w.told:
+		note(reply, engine.LevelInfo, fmt.Sprintf("%s: %v", what, err))
 	default:
 		w.told = w.told || errors.Is(err, errClosed)
 		note(reply, engine.LevelError, fmt.Sprintf("%s: %v", what, err))

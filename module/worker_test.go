@@ -32,11 +32,16 @@ func lonely(tb testing.TB, timeout time.Duration) (*tester, *conn) {
 
 func TestWorkerRefusesInTime(t *testing.T) {
 	w, _ := lonely(t, 30*time.Millisecond)
-	for body, code := range map[string]int{"text": -200, "#join": -40, "#": -20, "#rooms": -100, "#x": -130} {
+	const doubt, later = "did not confirm the change", "try again later"
+	for body, want := range map[string]struct {
+		code int
+		told string // "" for nothing
+	}{"text": {-200, ""}, "#join": {-40, doubt}, "#": {-20, later}, "#rooms": {-100, later}, "#x": {-130, later}} {
 		began := time.Now()
 		r := w.handle(user(0), room, body)
 		assert.Equal(t, StatusTimeout, r.status)
-		assert.Equal(t, code, r.code, "%q", body)
+		assert.Equal(t, want.code, r.code, "%q", body)
+		told(t, r, want.told)
 		assert.GreaterOrEqual(t, time.Since(began), 25*time.Millisecond)
 		require.Len(t, r.logs, 1)
 		assert.True(t, strings.HasPrefix(r.logs[0], "2 room "+room), r.logs[0])
@@ -44,6 +49,21 @@ func TestWorkerRefusesInTime(t *testing.T) {
 	assert.Equal(t, 5, w.counter(CounterRefused))
 	assert.Equal(t, 4, w.counter(CounterCommands))
 	assert.Equal(t, -1, w.query(QueryRoomActive, room, "").code)
+}
+
+// told sees that the sender of a command, and nobody else, was told something;
+// "": nothing.
+func told(t *testing.T, r result, what string) {
+	t.Helper()
+	if what == "" {
+		assert.Empty(t, r.messages)
+		return
+	}
+	require.Len(t, r.messages, 1)
+	assert.Equal(t, room, r.messages[0].from)
+	assert.Equal(t, []string{user(0)}, recipientsOf(r))
+	assert.True(t, strings.HasPrefix(string(r.messages[0].body), "*** "))
+	assert.Contains(t, string(r.messages[0].body), what)
 }
 
 // answerNext answers the next frame of the worker.
@@ -85,13 +105,30 @@ func TestWorkerWithoutHost(t *testing.T) {
 		r := w.handle(user(0), room, "#join")
 		assert.Equal(t, StatusTimeout, r.status)
 		assert.Equal(t, -40, r.code)
+		told(t, r, "try again later")
+		require.Len(t, r.logs, 1)
+		level := "4 " // INFO: that the engine is gone is an error once
 		if i == 0 {
-			require.Len(t, r.logs, 1)
-			assert.True(t, strings.HasPrefix(r.logs[0], "1 "), r.logs[0])
-		} else {
-			assert.Empty(t, r.logs, "told once")
+			level = "1 "
 		}
+		assert.True(t, strings.HasPrefix(r.logs[0], level), r.logs[0])
 	}
+}
+
+// TestWorkerLosesItsHost: whose command the engine had when it ended is not
+// told that nothing was done.
+func TestWorkerLosesItsHost(t *testing.T) {
+	w, c := lonely(t, 5*time.Second)
+	go func() {
+		_, _, _, _ = c.read()
+		c.close()
+	}()
+	r := w.handle(user(0), room, "#join")
+	assert.Equal(t, StatusTimeout, r.status)
+	assert.Equal(t, -40, r.code)
+	told(t, r, "did not confirm the change: please see whether it was made before you try again")
+	require.Len(t, r.logs, 1)
+	assert.True(t, strings.HasPrefix(r.logs[0], "1 "), r.logs[0])
 }
 
 func TestWorkerWritesALargeRequestToASlowHost(t *testing.T) {

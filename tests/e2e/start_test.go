@@ -52,6 +52,11 @@ func TestDatabaseSilentAtStart(t *testing.T) {
 					c.must(ctx, rc, "alice", "room", body)
 					assert.Less(t, time.Since(began), time.Second, body)
 				}
+				told, err := c.farm.Await(ctx, 0, 2)
+				require.NoError(t, err, "who sends a command is told")
+				for _, m := range told {
+					assert.Equal(t, "*** The server cannot do that now, please try again later", string(m.Body))
+				}
 				assert.NotEmpty(t, c.LogLines(`INFO: .*imc .*refused: the engine has not loaded its rooms yet`))
 				if how == "TERM" {
 					assert.Less(t, c.Stop(), 3*time.Second)
