@@ -177,13 +177,13 @@ func start(tb testing.TB, o Options) (*Server, error) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	addr, err := freeAddr(host)
+	addr, err := freeAddr(tb, host)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{Module: o.Module, Dir: o.Dir, Addr: addr, t: tb, opts: o, done: make(chan struct{})}
 	if o.TLS {
-		if s.TLSAddr, err = freeAddr(host); err != nil {
+		if s.TLSAddr, err = freeAddr(tb, host); err != nil {
 			return nil, err
 		}
 	}

@@ -28,6 +28,23 @@ func TestStartAndStop(t *testing.T) {
 	assert.Less(t, s.Stop(), 5*time.Second)
 }
 
+// TestPortIsClaimed: nobody else gets the port of a server that has not bound
+// it yet.
+func TestPortIsClaimed(t *testing.T) {
+	t.Parallel()
+	var addr string
+	t.Run("during a test", func(t *testing.T) {
+		var err error
+		addr, err = freeAddr(t, "127.0.0.1")
+		require.NoError(t, err)
+		_, err = claimPort(addr)
+		assert.Error(t, err)
+	})
+	claim, err := claimPort(addr)
+	require.NoError(t, err, "after it")
+	assert.NoError(t, claim.Close())
+}
+
 func TestParseAnswer(t *testing.T) {
 	t.Parallel()
 	v, err := parseAnswer("{\n\troom: sip:r@x\n\tmembers: {\n\t\tsip:a@x\n\t\tsip:b@x\n\t}\n\tcount: 2\n}\n{\n\troom: sip:q@x\n\tmembers: 0\n\towner: \n}\n")

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -96,8 +98,14 @@ func (s *Server) answersOptions(network string) error {
 	return nil
 }
 
-// freeAddr finds a port of an address that is free for UDP and for TCP.
-func freeAddr(host string) (string, error) {
+// freeAddr finds a port of an address that is free for UDP and for TCP, and
+// claims it until the test ends.
+//
+// It is some time until Kamailio binds it, and Kamailio binds a UDP port also if
+// another Kamailio has it (SO_REUSEADDR): the later one then gets the requests
+// of both, and refuses them while it starts.
+func freeAddr(tb testing.TB, host string) (string, error) {
+	tb.Helper()
 	var config net.ListenConfig
 	ctx := context.Background()
 	for range 50 {
@@ -108,10 +116,25 @@ func freeAddr(host string) (string, error) {
 		addr := u.LocalAddr().String()
 		l, err := config.Listen(ctx, "tcp", addr)
 		_ = u.Close()
-		if err == nil {
-			_ = l.Close()
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		if claim, err := claimPort(addr); err == nil {
+			tb.Cleanup(func() { _ = claim.Close() })
 			return addr, nil
 		}
 	}
 	return "", errors.New("no port is free for both UDP and TCP")
+}
+
+// claimPort takes the port of an address among all test processes of this
+// machine, by a socket without a file that ends with its process.
+func claimPort(addr string) (io.Closer, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	return config.Listen(context.Background(), "unix", "@kamailio-imc-test-port-"+port)
 }
