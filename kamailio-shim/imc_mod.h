@@ -194,8 +194,11 @@ void imc_typing_cb(struct cell *t, int type, struct tmcb_params *ps);
  * client refused it within the last hour. */
 int imc_typing_wanted(const str *uri);
 
-/* Logs what was not delivered, a line per room, if the last time was a minute
- * ago or now is set; in the engine process. */
+/* Counts a MESSAGE of a room that tm refused to send, with what it returned. */
+void imc_count_unsent(const str *room, const str *user, int ret);
+
+/* Logs what was not sent or not delivered, a line each per room, if the last
+ * time was a minute ago or now is set; in the engine process. */
 void imc_log_undelivered(int now);
 
 /* imc_invite.c */

@@ -56,6 +56,7 @@ typedef struct imc_lost_room
 		unsigned int count;
 	} codes[IMC_LOST_CODES];
 	unsigned int others; /* of further codes */
+	unsigned int unsent; /* that tm refused to send */
 } imc_lost_room_t;
 
 /* What was not delivered since the last report. */
@@ -139,6 +140,17 @@ static void imc_lost_add(imc_lost_t *lost, const str *room, int code)
 	r->codes[i].count++;
 }
 
+/* Counts one that tm refused to send. */
+static void imc_lost_unsent(imc_lost_t *lost, const str *room)
+{
+	imc_lost_room_t *r = imc_lost_of(lost, room);
+
+	if(r == NULL)
+		lost->others++;
+	else
+		r->unsent++;
+}
+
 /* Returns the URI in a From or To that tm has written. */
 static str imc_uri_in(const str *hdr)
 {
@@ -210,13 +222,30 @@ void imc_delivery_cb(struct cell *t, int type, struct tmcb_params *ps)
 	lock_release(&imc_results->lock);
 }
 
-/* Writes one line on a room. */
+void imc_count_unsent(const str *room, const str *user, int ret)
+{
+	imc_counter_add(IMC_C_SEND_FAILED, 1);
+	LM_DBG("room %.*s: no MESSAGE could be sent to %.*s (%d)\n", STR_FMT(room),
+			STR_FMT(user), ret);
+	if(imc_lost_lock() < 0) {
+		__atomic_fetch_add(&imc_results->missed, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	imc_lost_unsent(&imc_results->lost, room);
+	lock_release(&imc_results->lock);
+}
+
+/* Writes what there is on a room: a line on what was not sent, and one on what
+ * was not delivered. */
 static void imc_log_lost(const imc_lost_room_t *r)
 {
 	char codes[IMC_LOST_CODES * 24 + 32];
 	unsigned int total = r->others;
 	int i, len = 0;
 
+	if(r->unsent > 0)
+		LM_WARN("room %.*s: %u MESSAGEs could not be sent\n", r->uri_len,
+				r->uri, r->unsent);
 	for(i = 0; i < r->n_codes; i++) {
 		total += r->codes[i].count;
 		len += snprintf(codes + len, sizeof(codes) - len, "%s%d: %u",
@@ -224,8 +253,9 @@ static void imc_log_lost(const imc_lost_room_t *r)
 	}
 	if(r->others > 0)
 		snprintf(codes + len, sizeof(codes) - len, ", others: %u", r->others);
-	LM_INFO("room %.*s: %u MESSAGEs not delivered (%s)\n", r->uri_len, r->uri,
-			total, codes);
+	if(total > 0)
+		LM_INFO("room %.*s: %u MESSAGEs not delivered (%s)\n", r->uri_len,
+				r->uri, total, codes);
 }
 
 void imc_log_undelivered(int now)
@@ -251,7 +281,8 @@ void imc_log_undelivered(int now)
 	for(i = 0; i < lost.n_rooms; i++)
 		imc_log_lost(&lost.rooms[i]);
 	if(lost.others > 0)
-		LM_INFO("further rooms: %u MESSAGEs not delivered\n", lost.others);
+		LM_INFO("further rooms: %u MESSAGEs not sent or not delivered\n",
+				lost.others);
 }
 
 /* FNV-1a of a URI in lower case. Never 0. */

@@ -197,9 +197,7 @@ static imc_sent_t imc_send_all(const imc_message_t *m)
 			sent.ok++;
 		} else if(ret < 0) {
 			sent.refused = 1;
-			imc_counter_add(IMC_C_SEND_FAILED, 1);
-			LM_WARN("room %.*s: no MESSAGE could be sent to %.*s (%d)\n",
-					STR_FMT(&m->room), STR_FMT(&uri), ret);
+			imc_count_unsent(&m->from, &uri, ret);
 		}
 	}
 	imc_counter_add(IMC_C_SENT, sent.ok);

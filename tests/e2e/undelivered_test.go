@@ -41,3 +41,21 @@ func TestUndelivered(t *testing.T) {
 	assert.Len(t, c.LogLines(`INFO: .*room sip:room@chat.test: 4 MESSAGEs not delivered \((404: 2, 480: 2|480: 2, 404: 2)\)`), 1)
 	assert.Len(t, c.LogLines(`INFO: .*room sip:other@chat.test: 1 MESSAGEs not delivered \(480: 1\)`), 1)
 }
+
+// TestUndeliveredEachMinute: a server that runs says so each minute, the first
+// time a minute after its start.
+func TestUndeliveredEachMinute(t *testing.T) {
+	t.Parallel()
+	c := newChat(t, kamailio.Options{NoTCP: true})
+	ctx := bounded(t, 90*time.Second)
+	c.farm.Answer(uri("bob"), 480)
+	c.must(ctx, "1", "alice", "room", "#join")
+	c.must(ctx, "1", "bob", "room", "#join")
+	c.refused(ctx, 1)
+	const line = `INFO: .*room sip:room@chat.test: 1 MESSAGEs not delivered \(480: 1\)`
+	assert.Empty(t, c.LogLines(line))
+	_, err := c.AwaitLog(line, 70*time.Second)
+	require.NoError(t, err)
+	c.Stop()
+	assert.Len(t, c.LogLines(`MESSAGEs not delivered`), 1, "each is told once")
+}
