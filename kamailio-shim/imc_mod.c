@@ -12,6 +12,7 @@
 #include "core/ut.h"
 
 #include "imc_mod.h"
+#include "imc_proc.h"
 #include "imc_script.h"
 
 MODULE_VERSION

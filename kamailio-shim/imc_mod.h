@@ -12,13 +12,8 @@
 
 #include "imc_engine.h"
 #include "imc_records.h"
-
-/* How long a process waits for the answer of the "imc engine" process. The
- * engine gives up its own work earlier and says so. */
-#define IMC_TIMEOUT_MS 4000
-
-/* Room versions, shared by all processes: see docs/architecture.md. */
-#define IMC_VERSIONS 65536
+#include "imc_shared.h"
+#include "imc_worker.h"
 
 /* Module parameters, as set in the configuration file. */
 typedef struct imc_params
@@ -109,37 +104,6 @@ int imc_ready_told(void);
  * long: it logs its progress. Returns -1 if it ended instead, or if a signal
  * ends the start. */
 int imc_ready_wait(void);
-
-/* imc_proc.c */
-
-/* Announces the engine process; in mod_init. */
-int imc_proc_register(void);
-
-/* Creates shared memory and the socket pairs, before anything is forked. */
-int imc_proc_init(void);
-
-/* Forks the engine process and waits until it serves (rank PROC_MAIN). */
-int imc_proc_fork_engine(void);
-
-/* Keeps, of all socket ends, only that of this process. */
-void imc_proc_close_others(void);
-
-/* Closes all socket ends in the main process, when nothing is forked any
- * more. */
-void imc_proc_close_main(void);
-
-/* Returns the library in this process, loaded and started if it is not yet;
- * NULL if it cannot be (logged once). */
-const imc_engine_t *imc_worker(void);
-
-/* Sum of a counter over all processes. */
-uint64_t imc_counter_sum(enum imc_counter c);
-
-/* Adds to a counter of this process. */
-void imc_counter_add(enum imc_counter c, uint64_t n);
-
-/* In fork=no mode sends what the engine has queued; otherwise nothing. */
-void imc_pump(void);
 
 /* imc_send.c */
 
