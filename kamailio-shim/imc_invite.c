@@ -15,18 +15,9 @@
 
 #include "core/dprint.h"
 #include "core/mem/shm_mem.h"
-#include "modules/tm/h_table.h"
-#include "modules/tm/t_hooks.h"
 
-#include "imc_mod.h"
-
-struct imc_invitation
-{
-	struct imc_invitation *next; /* in the list of those that failed */
-	imc_event_t ev;				 /* its texts are in text */
-	imc_ticket_t ticket;		 /* of its MESSAGE */
-	char text[];
-};
+#include "imc_invite.h"
+#include "imc_result.h"
 
 /* The list of those that failed, the last one first; in shared memory. Only
  * ever pushed to, and taken as a whole. */
@@ -43,8 +34,7 @@ int imc_invite_init(void)
 	return 0;
 }
 
-/* Describes the failure of an invitation; the texts stay where they are. */
-static void imc_describe(
+void imc_describe_invitation(
 		imc_event_t *ev, const imc_message_t *m, const str *user)
 {
 	memset(ev, 0, sizeof(*ev));
@@ -79,7 +69,7 @@ imc_invitation_t *imc_new_invitation(
 	}
 	inv->next = NULL;
 	inv->ticket = ticket;
-	imc_describe(&inv->ev, m, user);
+	imc_describe_invitation(&inv->ev, m, user);
 	p = imc_keep(inv->text, &inv->ev.room);
 	p = imc_keep(p, &inv->ev.user);
 	p = imc_keep(p, &inv->ev.inviter);
@@ -119,31 +109,17 @@ void imc_invitation_cb(struct cell *t, int type, struct tmcb_params *ps)
 		;
 }
 
-int imc_invitation_refused(const imc_engine_t *engine, const imc_message_t *m)
-{
-	imc_reader_t to = m->to;
-	str user = imc_read_str(&to);
-	imc_event_t ev;
-
-	imc_describe(&ev, m, &user);
-	return imc_report(engine, &ev);
-}
-
-void imc_report_failed(const imc_engine_t *engine)
+imc_invitation_t *imc_take_failed(void)
 {
 	imc_invitation_t *inv, *next, *first = NULL;
 
 	if(__atomic_load_n(imc_failed, __ATOMIC_RELAXED) == NULL)
-		return;
+		return NULL;
 	inv = __atomic_exchange_n(imc_failed, NULL, __ATOMIC_ACQUIRE);
 	for(; inv != NULL; inv = next) { /* the first that failed comes first */
 		next = inv->next;
 		inv->next = first;
 		first = inv;
 	}
-	for(inv = first; inv != NULL; inv = next) {
-		next = inv->next;
-		imc_report(engine, &inv->ev);
-		shm_free(inv);
-	}
+	return first;
 }

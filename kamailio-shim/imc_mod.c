@@ -20,8 +20,6 @@ MODULE_VERSION
 static int mod_init(void);
 static int child_init(int rank);
 
-struct tm_binds imc_tmb;
-
 imc_params_t imc_params = {
 		.db_url = STR_NULL,
 		.db_mode = 0,
@@ -125,15 +123,9 @@ static int mod_init(void)
 	ksr_module_set_flag(KSRMOD_FLAG_POSTCHILDINIT);
 	if(imc_params_check() < 0 || imc_loader_init() < 0 || imc_stats_init() < 0
 			|| imc_rpc_init() < 0 || imc_invite_init() < 0
-			|| imc_result_init() < 0)
+			|| imc_result_init() < 0 || imc_send_init() < 0
+			|| imc_socket_init() < 0)
 		return -1;
-	if(load_tm_api(&imc_tmb) != 0) {
-		LM_ERR("cannot load the tm API: load module tm before imc\n");
-		return -1;
-	}
-	if(imc_socket_init() < 0)
-		return -1;
-	imc_send_init();
 	return imc_proc_register();
 }
 

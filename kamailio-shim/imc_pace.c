@@ -276,40 +276,36 @@ static long imc_seconds(void)
 	return t.tv_sec;
 }
 
-void imc_pace_rest(const imc_ran_t *ran)
+void imc_pace_rest(imc_rest_t *rest, const imc_progress_t *ran)
 {
-	static long since =
-			0; /* when something was sent, or nothing waited, last */
-	static long told = 0;
 	long now = imc_seconds();
 
-	if(ran->sent || !ran->memory || since == 0)
-		since = now;
+	if(ran->sent || !ran->memory || rest->since == 0)
+		rest->since = now;
 	if(!ran->wait)
 		return;
-	if(now - since >= IMC_STUCK_S
-			&& (told == 0 || now - told >= IMC_STUCK_AGAIN_S)) {
-		told = now;
+	if(now - rest->since >= IMC_STUCK_S
+			&& (rest->told == 0 || now - rest->told >= IMC_STUCK_AGAIN_S)) {
+		rest->told = now;
 		LM_WARN("%llu MESSAGEs have been waiting for shared memory for %ld s:"
 				" %ld KB are free, the reserve is %ld KB, and %ld MESSAGEs that"
 				" are not answered or were answered lately hold %ld KB\n",
-				(unsigned long long)imc_counter_sum(IMC_C_QUEUED), now - since,
-				imc_shm_free() / 1024, imc_shm_reserve() / 1024, imc_open(),
-				imc_held() / 1024);
+				(unsigned long long)imc_counter_sum(IMC_C_QUEUED),
+				now - rest->since, imc_shm_free() / 1024,
+				imc_shm_reserve() / 1024, imc_open(), imc_held() / 1024);
 	}
 	usleep(ran->exhausted ? IMC_EXHAUSTED_US : IMC_WAIT_US);
 }
 
-void imc_wait_for_answers(void)
+void imc_wait_for_answers(imc_rest_t *rest)
 {
-	static long silent = 0; /* unanswered for so long that it waits no more */
 	long open = imc_open();
 	int i;
 
-	for(i = 0; i < IMC_OPEN_WAITS && open - silent >= IMC_OPEN_FEW; i++) {
+	for(i = 0; i < IMC_OPEN_WAITS && open - rest->silent >= IMC_OPEN_FEW; i++) {
 		usleep(IMC_OPEN_WAIT_US);
 		open = imc_open();
 	}
-	if(i == IMC_OPEN_WAITS || open < silent)
-		silent = open > 0 ? open : 0;
+	if(i == IMC_OPEN_WAITS || open < rest->silent)
+		rest->silent = open > 0 ? open : 0;
 }

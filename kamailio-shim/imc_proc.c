@@ -91,7 +91,8 @@ static long imc_now_ms(void)
 
 /* Ends the engine: closes its storage, then sends what is still queued, for a
  * bounded time, and logs what remains. */
-static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
+static void imc_drain(
+		const imc_engine_t *engine, imc_reply_t *reply, imc_rest_t *rest)
 {
 	long end = imc_now_ms() + IMC_DRAIN_MS;
 	uint64_t left;
@@ -104,7 +105,7 @@ static void imc_drain(const imc_engine_t *engine, imc_reply_t *reply)
 		if(engine->next(0, reply) < 0 || reply->len == 0)
 			break;
 		ran = imc_run_reply(engine, reply);
-		imc_pace_rest(&ran);
+		imc_pace_rest(rest, &ran.progress);
 	}
 	imc_log_undelivered(1);
 	left = imc_counter_sum(IMC_C_QUEUED);
@@ -136,6 +137,7 @@ static void imc_engine_main(void)
 	imc_reply_t *reply = imc_reply_buf();
 	const imc_engine_t *engine;
 	struct sigaction sa;
+	imc_rest_t rest = {0, 0, 0};
 	imc_ran_t ran;
 
 	/* Kamailio ends a child at once on TERM; this one has something to
@@ -161,12 +163,12 @@ static void imc_engine_main(void)
 			imc_give_up();
 		}
 		ran = imc_run_reply(engine, reply);
-		imc_pace_rest(&ran);
+		imc_pace_rest(&rest, &ran.progress);
 		imc_report_failed(engine);
-		imc_wait_for_answers();
+		imc_wait_for_answers(&rest);
 		imc_log_undelivered(0);
 	}
-	imc_drain(engine, reply);
+	imc_drain(engine, reply, &rest);
 	_exit(0);
 }
 

@@ -1,5 +1,6 @@
 /*
- * imc_records.h - reads the records that the engine library writes
+ * imc_records.h - reads the records that the engine library writes, and hands it
+ * strings
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
@@ -12,6 +13,8 @@
 #include <stdint.h>
 
 #include "core/str.h"
+
+#include "imc_engine.h"
 
 typedef struct imc_reader
 {
@@ -59,5 +62,12 @@ int imc_next_record(imc_reader_t *r, imc_record_t *rec);
 
 /* Decodes a record of kind IMC_REC_MESSAGE. Returns 0, or -1 if it is cut. */
 int imc_read_message(const imc_record_t *rec, imc_message_t *m);
+
+/* Returns a string as the library takes it. */
+static inline imc_slice_t imc_slice(const str *s)
+{
+	imc_slice_t r = {s->s, s->len > 0 ? (uint64_t)s->len : 0};
+	return r;
+}
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/locking.h"
 #include "core/mem/shm_mem.h"
 #include "core/timer.h"
+#include "modules/tm/h_table.h"
 
 #include "imc_mod.h"
 

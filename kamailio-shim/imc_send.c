@@ -1,10 +1,9 @@
 /*
- * imc_send.c - walks the records of a reply and sends MESSAGEs through tm
+ * imc_send.c - sends the recipients of a MESSAGE record what is in it
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/dprint.h"
@@ -12,33 +11,19 @@
 #include "core/globals.h"
 #include "modules/tm/dlg.h"
 #include "modules/tm/t_hooks.h"
+#include "modules/tm/tm_load.h"
 #include "modules/tm/uac.h"
 
 #include "imc_mod.h"
+#include "imc_send.h"
 
 #define IMC_HDR_SUPPORTED "Supported: kamailio/imc\r\n"
 #define IMC_HDR_CTYPE "Content-Type: "
 #define IMC_HDR_REPLYTO "\r\nIn-Reply-To: "
 #define IMC_HDR_END "\r\n"
 
-/* The longest header part of a MESSAGE: what never changes, and what one
- * record can hold. */
-#define IMC_HDRS_MAX (IMC_HDRS_FIXED_MAX + IMC_RECORD_MAX)
-#define IMC_HDRS_FIXED_MAX 2048
-
-/* How deep replies nest: the reply to a request, the answer to an event of
- * it, the answer to an event of that, and one more for tm's callbacks. */
-#define IMC_DEPTH_MAX 4
-
-static int imc_depth = 0; /* how many replies are being walked */
-
-/* What is left to be sent directly; of the reply at the bottom. */
-static imc_budget_t imc_budget;
-
-/* The headers of the MESSAGE that is being sent, for each depth: a route that tm
- * runs for it may call imc_manager(). What is never written to costs nothing. */
-static char imc_hdrs_bufs[IMC_DEPTH_MAX + 1][IMC_HDRS_MAX];
-
+/* Made in mod_init, and the same in all processes. */
+static struct tm_binds imc_tmb;
 static char imc_hdrs_fixed[IMC_HDRS_FIXED_MAX]; /* what never changes */
 static int imc_hdrs_fixed_len = 0;
 
@@ -63,22 +48,25 @@ static char *imc_append_value(char *p, const str *s)
 	return p;
 }
 
-void imc_send_init(void)
+int imc_send_init(void)
 {
 	const str *extra = &imc_params.extra_hdrs;
 	char *p = imc_hdrs_fixed;
 
+	if(load_tm_api(&imc_tmb) != 0) {
+		LM_ERR("cannot load the tm API: load module tm before imc\n");
+		return -1;
+	}
 	p = imc_append(p, IMC_HDR_SUPPORTED, sizeof(IMC_HDR_SUPPORTED) - 1);
 	if(extra->s != NULL)
 		p = imc_append(p, extra->s, extra->len);
 	imc_hdrs_fixed_len = (int)(p - imc_hdrs_fixed);
+	return 0;
 }
 
-/* Builds the headers of a MESSAGE. The result is valid until the next call at
- * the same depth. */
-static str imc_build_headers(const imc_message_t *m)
+/* Builds the headers of a MESSAGE, in buf. */
+static str imc_build_headers(const imc_message_t *m, char *buf)
 {
-	char *buf = imc_hdrs_bufs[imc_depth];
 	char *p = imc_append(buf, imc_hdrs_fixed, imc_hdrs_fixed_len);
 	str hdrs = {buf, 0};
 
@@ -158,28 +146,17 @@ static int imc_send_one(const imc_message_t *m, str *to, str *hdrs, str *body,
 	return ret;
 }
 
-/* What became of the recipients of a MESSAGE record. */
-typedef struct imc_sent
-{
-	uint32_t tried;	 /* recipients that are done with: sent or refused */
-	uint32_t ok;	 /* of these, MESSAGEs that tm has */
-	int refused;	 /* tm refused at least one, not for want of memory */
-	int exhausted;	 /* tm had no memory for the next one */
-	imc_wait_t wait; /* what the next one has to wait for */
-} imc_sent_t;
-
-/* Sends a MESSAGE record to its recipients, in order, until one has to wait. */
-static imc_sent_t imc_send_all(const imc_message_t *m)
+imc_sent_t imc_send_all(const imc_message_t *m, imc_budget_t *budget, char *buf)
 {
 	imc_sent_t sent = {0, 0, 0, 0, IMC_GO};
 	imc_reader_t to = m->to;
-	str hdrs = imc_build_headers(m), uri, body = m->body;
+	str hdrs = imc_build_headers(m, buf), uri, body = m->body;
 	imc_pace_t pace;
 	int ret;
 
 	imc_pace_begin(&pace, m, &hdrs);
 	for(; sent.tried < m->n_to && !to.bad; sent.tried++) {
-		sent.wait = imc_pace_next(&pace, &imc_budget);
+		sent.wait = imc_pace_next(&pace, budget);
 		if(sent.wait != IMC_GO)
 			break;
 		uri = imc_read_str(&to);
@@ -190,7 +167,7 @@ static imc_sent_t imc_send_all(const imc_message_t *m)
 			sent.wait = IMC_WAIT_MEMORY;
 			sent.exhausted = 1;
 			if(m->id == 0)
-				imc_budget.wait = IMC_WAIT_MEMORY;
+				budget->wait = IMC_WAIT_MEMORY;
 			break;
 		}
 		if(ret > 0) {
@@ -202,135 +179,4 @@ static imc_sent_t imc_send_all(const imc_message_t *m)
 	}
 	imc_counter_add(IMC_C_SENT, sent.ok);
 	return sent;
-}
-
-int imc_report(const imc_engine_t *engine, const imc_event_t *ev)
-{
-	imc_reply_t *answer = imc_reply_buf();
-
-	if(answer == NULL) {
-		LM_BUG("event %d while events of events are reported\n", ev->kind);
-		return 0;
-	}
-	engine->event(ev, answer);
-	imc_run_reply(engine, answer);
-	return answer->code;
-}
-
-static int imc_report_sent(const imc_engine_t *engine, const imc_message_t *m,
-		const imc_sent_t *sent)
-{
-	imc_event_t ev;
-
-	memset(&ev, 0, sizeof(ev));
-	ev.kind = sent->wait != IMC_GO ? IMC_EV_UNSENT : IMC_EV_SENT;
-	ev.code = sent->exhausted || (m->id == 0 && sent->wait == IMC_WAIT_MEMORY);
-	ev.first = sent->tried;
-	ev.message = imc_slice(&m->raw);
-	return imc_report(engine, &ev);
-}
-
-/* Sends a MESSAGE record and reports what became of it: always if it came
- * from the queue (it has an id), otherwise if something is left. */
-static void imc_send_message(
-		const imc_engine_t *engine, const imc_record_t *rec, imc_ran_t *ran)
-{
-	imc_message_t m;
-	imc_sent_t sent;
-	int code = 0;
-
-	if(imc_read_message(rec, &m) < 0) {
-		LM_BUG("MESSAGE record of %d bytes is cut\n", rec->raw.len);
-		return;
-	}
-	sent = imc_send_all(&m);
-	if(m.id != 0 || sent.wait != IMC_GO)
-		code = imc_report_sent(engine, &m, &sent);
-	if(sent.refused && (m.flags & IMC_MSG_INVITATION))
-		code = imc_invitation_refused(engine, &m);
-	if(code < 0)
-		ran->code = code;
-	if(sent.ok > 0)
-		ran->sent = 1;
-	if(sent.wait != IMC_GO)
-		ran->wait = 1;
-	if(sent.wait == IMC_WAIT_MEMORY)
-		ran->memory = 1;
-	if(sent.exhausted)
-		ran->exhausted = 1;
-}
-
-void imc_log_record(const imc_record_t *rec)
-{
-	imc_reader_t r = rec->payload;
-	int level = (int)imc_read_u8(&r);
-	str text = imc_read_str(&r);
-
-	switch(level) {
-		case IMC_LOG_ERR:
-			LM_ERR("%.*s\n", STR_FMT(&text));
-			break;
-		case IMC_LOG_WARN:
-			LM_WARN("%.*s\n", STR_FMT(&text));
-			break;
-		case IMC_LOG_NOTICE:
-			LM_NOTICE("%.*s\n", STR_FMT(&text));
-			break;
-		case IMC_LOG_INFO:
-			LM_INFO("%.*s\n", STR_FMT(&text));
-			break;
-		default:
-			LM_DBG("%.*s\n", STR_FMT(&text));
-	}
-}
-
-imc_ran_t imc_run_reply(const imc_engine_t *engine, imc_reply_t *reply)
-{
-	imc_ran_t ran = {0, 0, 0, 0, 0};
-	imc_reader_t r;
-	imc_record_t rec;
-	int n;
-
-	if(imc_depth++ == 0)
-		imc_budget_begin(&imc_budget);
-	do {
-		imc_reader_init(&r, reply->buf, reply->len);
-		while((n = imc_next_record(&r, &rec)) > 0) {
-			switch(rec.kind) {
-				case IMC_REC_MESSAGE:
-					imc_send_message(engine, &rec, &ran);
-					break;
-				case IMC_REC_READY:
-					imc_tell_ready();
-					break;
-				default:
-					imc_log_record(&rec);
-			}
-		}
-		if(n < 0)
-			LM_BUG("reply of %u bytes holds a cut record\n", reply->len);
-	} while(reply->more && engine->more(reply) == IMC_ENGINE_OK);
-	imc_depth--;
-	return ran;
-}
-
-/* Allocated with malloc(): pages that are never touched cost nothing, and the
- * pool of private memory is the operator's to size. */
-imc_reply_t *imc_reply_buf(void)
-{
-	static imc_reply_t replies[IMC_DEPTH_MAX];
-	imc_reply_t *reply;
-
-	if(imc_depth >= IMC_DEPTH_MAX)
-		return NULL;
-	reply = &replies[imc_depth];
-	if(reply->buf == NULL) {
-		reply->buf = malloc(IMC_REPLY_MIN);
-		if(reply->buf == NULL) {
-			SYS_MEM_ERROR;
-			return NULL;
-		}
-		reply->cap = IMC_REPLY_MIN;
-	}
-	return reply;
 }

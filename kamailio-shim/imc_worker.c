@@ -119,7 +119,7 @@ void imc_pump(void)
 	imc_log_undelivered(0);
 	reply = imc_reply_buf();
 	while(engine->next(0, reply) == IMC_ENGINE_OK && reply->len > 0) {
-		if(imc_run_reply(engine, reply).wait)
+		if(imc_run_reply(engine, reply).progress.wait)
 			break; /* tried again after the next request */
 	}
 }
