@@ -19,7 +19,8 @@
 
 #include "core/dprint.h"
 
-#include "imc_mod.h"
+#include "imc_loader.h"
+#include "imc_sigstack.h"
 
 #define IMC_ENGINE_FILE "imc_engine.so"
 

@@ -11,34 +11,22 @@
 #include "core/sr_module.h"
 #include "core/ut.h"
 
-#include "imc_mod.h"
+#include "imc_invite.h"
+#include "imc_loader.h"
+#include "imc_params.h"
 #include "imc_proc.h"
+#include "imc_result.h"
+#include "imc_rpc.h"
 #include "imc_script.h"
+#include "imc_send.h"
+#include "imc_socket.h"
+#include "imc_stats.h"
+#include "imc_worker.h"
 
 MODULE_VERSION
 
 static int mod_init(void);
 static int child_init(int rank);
-
-imc_params_t imc_params = {
-		.db_url = STR_NULL,
-		.db_mode = 0,
-		.db_cache_ttl = 0,
-		.rooms_table = str_init("imc_rooms"),
-		.members_table = str_init("imc_members"),
-		.hash_size = 4,
-		.cmd_start_char = str_init("#"),
-		.outbound_proxy = STR_NULL,
-		.extra_hdrs = STR_NULL,
-		.create_on_join = 1,
-		.check_on_create = 0,
-		.max_hops = 1,
-		.fanout_inline = 128,
-		.queue_size = 1000000,
-		.queue_bytes = 67108864,
-		.shm_reserve = 25,
-		.send_socket = STR_NULL,
-};
 
 /* clang-format off */
 static cmd_export_t cmds[] = {
@@ -51,38 +39,17 @@ static cmd_export_t cmds[] = {
 	{0, 0, 0, 0, 0, 0}
 };
 
-static param_export_t params[] = {
-	{"db_url", PARAM_STR, &imc_params.db_url},
-	{"db_mode", PARAM_INT, &imc_params.db_mode},
-	{"db_cache_ttl", PARAM_INT, &imc_params.db_cache_ttl},
-	{"hash_size", PARAM_INT, &imc_params.hash_size},
-	{"imc_cmd_start_char", PARAM_STR, &imc_params.cmd_start_char},
-	{"rooms_table", PARAM_STR, &imc_params.rooms_table},
-	{"members_table", PARAM_STR, &imc_params.members_table},
-	{"outbound_proxy", PARAM_STR, &imc_params.outbound_proxy},
-	{"extra_hdrs", PARAM_STR, &imc_params.extra_hdrs},
-	{"create_on_join", PARAM_INT, &imc_params.create_on_join},
-	{"check_on_create", PARAM_INT, &imc_params.check_on_create},
-	{"max_hops", PARAM_INT, &imc_params.max_hops},
-	{"fanout_inline", PARAM_INT, &imc_params.fanout_inline},
-	{"queue_size", PARAM_INT, &imc_params.queue_size},
-	{"queue_bytes", PARAM_INT, &imc_params.queue_bytes},
-	{"shm_reserve", PARAM_INT, &imc_params.shm_reserve},
-	{"send_socket", PARAM_STR, &imc_params.send_socket},
-	{0, 0, 0}
-};
-
 struct module_exports exports = {
-	"imc",           /* module name */
-	DEFAULT_DLFLAGS, /* dlopen flags */
-	cmds,            /* exported functions */
-	params,          /* exported parameters */
-	0,               /* RPC commands: see imc_rpc_init() */
-	0,               /* pseudo-variables */
-	0,               /* response handling function */
-	mod_init,        /* module init function */
-	child_init,      /* per-child init function */
-	0                /* module destroy function */
+	"imc",             /* module name */
+	DEFAULT_DLFLAGS,   /* dlopen flags */
+	cmds,              /* exported functions */
+	imc_param_exports, /* exported parameters */
+	0,                 /* RPC commands: see imc_rpc_init() */
+	0,                 /* pseudo-variables */
+	0,                 /* response handling function */
+	mod_init,          /* module init function */
+	child_init,        /* per-child init function */
+	0                  /* module destroy function */
 };
 
 static sr_kemi_t sr_kemi_imc_exports[] = {

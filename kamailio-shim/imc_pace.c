@@ -16,7 +16,10 @@
 #include "core/mem/shm_mem.h"
 #include "modules/tm/h_table.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_pace.h"
+#include "imc_params.h"
+#include "imc_shared.h"
 
 /* What tm takes for a MESSAGE beside its cell, and beside what is in the
  * record: Via, Call-ID and the other headers it writes, the dialog's tags, the

@@ -19,7 +19,7 @@
 #include "core/mem/mem.h"
 #include "core/pt.h"
 
-#include "imc_mod.h"
+#include "imc_pairs.h"
 
 /* What the main process has open for each process while it forks: the two
  * ends of ours, and two that Kamailio itself opens for a TCP worker. */

@@ -1,5 +1,5 @@
 /*
- * imc_params.c - checks the module's parameters at start
+ * imc_params.c - the module's parameters: names, initial values, ranges
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,7 +9,50 @@
 #include "core/dprint.h"
 #include "core/parser/parse_uri.h"
 
-#include "imc_mod.h"
+#include "imc_params.h"
+
+imc_params_t imc_params = {
+		.db_url = STR_NULL,
+		.db_mode = 0,
+		.db_cache_ttl = 0,
+		.rooms_table = str_init("imc_rooms"),
+		.members_table = str_init("imc_members"),
+		.hash_size = 4,
+		.cmd_start_char = str_init("#"),
+		.outbound_proxy = STR_NULL,
+		.extra_hdrs = STR_NULL,
+		.create_on_join = 1,
+		.check_on_create = 0,
+		.max_hops = 1,
+		.fanout_inline = 128,
+		.queue_size = 1000000,
+		.queue_bytes = 67108864,
+		.shm_reserve = 25,
+		.send_socket = STR_NULL,
+};
+
+/* clang-format off */
+param_export_t imc_param_exports[] = {
+	{"db_url", PARAM_STR, &imc_params.db_url},
+	{"db_mode", PARAM_INT, &imc_params.db_mode},
+	{"db_cache_ttl", PARAM_INT, &imc_params.db_cache_ttl},
+	{"hash_size", PARAM_INT, &imc_params.hash_size},
+	{"imc_cmd_start_char", PARAM_STR, &imc_params.cmd_start_char},
+	{"rooms_table", PARAM_STR, &imc_params.rooms_table},
+	{"members_table", PARAM_STR, &imc_params.members_table},
+	{"outbound_proxy", PARAM_STR, &imc_params.outbound_proxy},
+	{"extra_hdrs", PARAM_STR, &imc_params.extra_hdrs},
+	{"create_on_join", PARAM_INT, &imc_params.create_on_join},
+	{"check_on_create", PARAM_INT, &imc_params.check_on_create},
+	{"max_hops", PARAM_INT, &imc_params.max_hops},
+	{"fanout_inline", PARAM_INT, &imc_params.fanout_inline},
+	{"queue_size", PARAM_INT, &imc_params.queue_size},
+	{"queue_bytes", PARAM_INT, &imc_params.queue_bytes},
+	{"shm_reserve", PARAM_INT, &imc_params.shm_reserve},
+	{"send_socket", PARAM_STR, &imc_params.send_socket},
+	{0, 0, 0}
+};
+/* clang-format on */
 
 /* The stock module's limit for extra_hdrs, its own Supported header included. */
 #define IMC_EXTRA_HDRS_MAX \

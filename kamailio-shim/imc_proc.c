@@ -16,8 +16,13 @@
 #include "core/pt.h"
 #include "core/sr_module.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_pace.h"
+#include "imc_pairs.h"
 #include "imc_proc.h"
+#include "imc_ready.h"
+#include "imc_reply.h"
+#include "imc_result.h"
 #include "imc_shared.h"
 #include "imc_worker.h"
 

@@ -13,7 +13,7 @@
 
 #include "core/dprint.h"
 
-#include "imc_mod.h"
+#include "imc_ready.h"
 
 /* How long the main process waits before it looks at signals again. */
 #define IMC_READY_MS 100

@@ -10,7 +10,8 @@
 
 #include "core/dprint.h"
 
-#include "imc_mod.h"
+#include "imc_invite.h"
+#include "imc_ready.h"
 #include "imc_reply.h"
 #include "imc_send.h"
 

@@ -17,7 +17,10 @@
 #include "core/timer.h"
 #include "modules/tm/h_table.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_pace.h"
+#include "imc_result.h"
+#include "imc_shared.h"
 
 /* The header fields From and To of a transaction, as this tm calls them. */
 #ifdef IMC_TM_HDR_NAMES

@@ -8,7 +8,11 @@
 #include "core/rpc.h"
 #include "core/rpc_lookup.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_records.h"
+#include "imc_reply.h"
+#include "imc_rpc.h"
+#include "imc_worker.h"
 
 /* A list that is being written: where its rows go. */
 typedef struct imc_list

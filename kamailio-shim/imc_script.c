@@ -12,8 +12,11 @@
 #include "core/parser/parse_content.h"
 #include "core/parser/parse_from.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_records.h"
+#include "imc_reply.h"
 #include "imc_script.h"
+#include "imc_worker.h"
 
 /* How much of the header fields that matter is looked at. */
 #define IMC_HEADERS_MAX 2048

@@ -14,8 +14,15 @@
 #include "modules/tm/tm_load.h"
 #include "modules/tm/uac.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_invite.h"
+#include "imc_pace.h"
+#include "imc_params.h"
+#include "imc_records.h"
+#include "imc_result.h"
 #include "imc_send.h"
+#include "imc_shared.h"
+#include "imc_socket.h"
 
 #define IMC_HDR_SUPPORTED "Supported: kamailio/imc\r\n"
 #define IMC_HDR_CTYPE "Content-Type: "

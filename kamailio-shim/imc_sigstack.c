@@ -18,7 +18,7 @@
 
 #include "core/dprint.h"
 
-#include "imc_mod.h"
+#include "imc_sigstack.h"
 
 /* Kamailio handles seven signals, and each of them may interrupt the others'
  * handlers: room for JSON logging in all of them at once, twice over. Pages

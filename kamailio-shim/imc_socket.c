@@ -15,7 +15,8 @@
 #include "core/globals.h"
 #include "core/socket_info.h"
 
-#include "imc_mod.h"
+#include "imc_params.h"
+#include "imc_socket.h"
 
 #define IMC_SOCKET_MAX 128 /* longest name of a socket that is remembered */
 

@@ -7,7 +7,9 @@
 #include "core/counters.h"
 #include "core/dprint.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_shared.h"
+#include "imc_stats.h"
 
 /* A statistic that is the sum of a counter over all processes. */
 #define IMC_STAT(name, counter)                           \

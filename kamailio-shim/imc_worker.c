@@ -11,7 +11,13 @@
 #include "core/mem/mem.h"
 #include "core/pt.h"
 
-#include "imc_mod.h"
+#include "imc_engine.h"
+#include "imc_loader.h"
+#include "imc_pairs.h"
+#include "imc_params.h"
+#include "imc_records.h"
+#include "imc_reply.h"
+#include "imc_result.h"
 #include "imc_shared.h"
 #include "imc_worker.h"
 

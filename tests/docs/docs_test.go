@@ -61,15 +61,15 @@ func between(t *testing.T, text, from, to string) string {
 // TestParameters compares names, types, defaults and ranges of the parameters.
 func TestParameters(t *testing.T) {
 	t.Parallel()
-	module, checks := read(t, "kamailio-shim", "imc_mod.c"), read(t, "kamailio-shim", "imc_params.c")
+	params := read(t, "kamailio-shim", "imc_params.c")
 	text := section(t, read(t, "docs", "parameters.md"), "## Parameters")
 
-	exported := matches(t, between(t, module, "param_export_t params[]", "};"), `\{"(\w+)", PARAM_(\w+),`)
+	exported := matches(t, between(t, params, "param_export_t imc_param_exports[]", "};"), `\{"(\w+)", PARAM_(\w+),`)
 	written := matches(t, text, `(?m)^### (\w+) \((\w+)`)
 	assert.Equal(t, names(exported), names(written))
 
-	initial := matches(t, between(t, module, "imc_params_t imc_params = {", "};"), `\.(\w+) = ([^\n]+),\n`)
-	ranges := matches(t, between(t, checks, "imc_ranges[] = {", "};"), `\{"(\w+)", &[\w.]+, (\d+, \d+)\}`)
+	initial := matches(t, between(t, params, "imc_params_t imc_params = {", "};"), `\.(\w+) = ([^\n]+),\n`)
+	ranges := matches(t, between(t, params, "imc_ranges[] = {", "};"), `\{"(\w+)", &[\w.]+, (\d+, \d+)\}`)
 	for name, kind := range exported {
 		want := strings.ToLower(kind)
 		assert.Equal(t, want, written[name], name)
@@ -79,7 +79,7 @@ func TestParameters(t *testing.T) {
 		value := strings.Trim(strings.NewReplacer("str_init(", "", ")", "").Replace(initial[field]), `"`)
 		switch {
 		case name == "db_url": // its default is put in later
-			for value := range matches(t, checks, `imc_default_db_url =\s+str_init\("([^"]+)"`) {
+			for value := range matches(t, params, `imc_default_db_url =\s+str_init\("([^"]+)"`) {
 				assert.Contains(t, about, "Default: `"+value+"`", name)
 			}
 		case value == "STR_NULL" || value == "NULL":
