@@ -27,12 +27,15 @@
 /* The longest sleep of a worker's Go threads is this much longer. */
 #define IMC_WORKER_SLACK_NS (10 * 1000 * 1000UL)
 
-/* Absolute, empty if it is not known. */
-static char imc_engine_path[PATH_MAX];
-static int imc_engine_fd = -1; /* survives fork, not exec */
-static struct stat imc_engine_stat;
-static imc_engine_t imc_engine;
-static int imc_engine_loaded = 0;
+/* The library. All of it but the last two is the same in all processes. */
+static struct
+{
+	char path[PATH_MAX]; /* absolute, empty if it is not known */
+	int fd;				 /* survives fork, not exec */
+	struct stat stat;	 /* of the file as it was at the start */
+	imc_engine_t functions;
+	int loaded; /* in this process, and so these functions are found */
+} imc_library = {.fd = -1};
 
 /* The symbols of the library and where they go. Whatever is listed here has
  * to be exported by the library, and nothing else is. */
@@ -41,14 +44,14 @@ static const struct
 	const char *name;
 	void **slot;
 } imc_engine_syms[] = {
-		{"imc_engine_abi", (void **)&imc_engine.abi},
-		{"imc_engine_start", (void **)&imc_engine.start},
-		{"imc_engine_handle", (void **)&imc_engine.handle},
-		{"imc_engine_query", (void **)&imc_engine.query},
-		{"imc_engine_more", (void **)&imc_engine.more},
-		{"imc_engine_event", (void **)&imc_engine.event},
-		{"imc_engine_next", (void **)&imc_engine.next},
-		{"imc_engine_stop", (void **)&imc_engine.stop},
+		{"imc_engine_abi", (void **)&imc_library.functions.abi},
+		{"imc_engine_start", (void **)&imc_library.functions.start},
+		{"imc_engine_handle", (void **)&imc_library.functions.handle},
+		{"imc_engine_query", (void **)&imc_library.functions.query},
+		{"imc_engine_more", (void **)&imc_library.functions.more},
+		{"imc_engine_event", (void **)&imc_library.functions.event},
+		{"imc_engine_next", (void **)&imc_library.functions.next},
+		{"imc_engine_stop", (void **)&imc_library.functions.stop},
 };
 
 void imc_loader_find(void)
@@ -57,37 +60,37 @@ void imc_loader_find(void)
 	const char *slash;
 	size_t at = 0, dir;
 
-	if(dladdr((void *)&imc_engine, &info) == 0 || info.dli_fname == NULL)
+	if(dladdr((void *)&imc_library, &info) == 0 || info.dli_fname == NULL)
 		return;
 	slash = strrchr(info.dli_fname, '/');
 	dir = slash ? (size_t)(slash - info.dli_fname) + 1 : 0;
 	if(*info.dli_fname != '/') {
-		if(getcwd(imc_engine_path, sizeof(imc_engine_path)) == NULL)
-			*imc_engine_path = '\0';
-		at = strlen(imc_engine_path);
-		imc_engine_path[at++] = '/';
+		if(getcwd(imc_library.path, sizeof(imc_library.path)) == NULL)
+			*imc_library.path = '\0';
+		at = strlen(imc_library.path);
+		imc_library.path[at++] = '/';
 	}
-	if(at + dir + sizeof(IMC_ENGINE_FILE) > sizeof(imc_engine_path)) {
-		*imc_engine_path = '\0';
+	if(at + dir + sizeof(IMC_ENGINE_FILE) > sizeof(imc_library.path)) {
+		*imc_library.path = '\0';
 		return;
 	}
-	memcpy(imc_engine_path + at, info.dli_fname, dir);
-	memcpy(imc_engine_path + at + dir, IMC_ENGINE_FILE,
+	memcpy(imc_library.path + at, info.dli_fname, dir);
+	memcpy(imc_library.path + at + dir, IMC_ENGINE_FILE,
 			sizeof(IMC_ENGINE_FILE));
 }
 
 int imc_loader_init(void)
 {
-	if(*imc_engine_path == '\0') {
+	if(*imc_library.path == '\0') {
 		LM_ERR("cannot find out where imc.so was loaded from: use an absolute"
 			   " mpath\n");
 		return -1;
 	}
-	imc_engine_fd = open(imc_engine_path, O_RDONLY | O_CLOEXEC);
-	if(imc_engine_fd < 0 || fstat(imc_engine_fd, &imc_engine_stat) < 0) {
+	imc_library.fd = open(imc_library.path, O_RDONLY | O_CLOEXEC);
+	if(imc_library.fd < 0 || fstat(imc_library.fd, &imc_library.stat) < 0) {
 		LM_ERR("cannot read %s: %s: install it in the same directory as"
 			   " imc.so\n",
-				imc_engine_path, strerror(errno));
+				imc_library.path, strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -98,11 +101,11 @@ static int imc_is_engine(const char *path)
 {
 	struct stat now;
 
-	return stat(path, &now) == 0 && now.st_dev == imc_engine_stat.st_dev
-		   && now.st_ino == imc_engine_stat.st_ino
-		   && now.st_size == imc_engine_stat.st_size
-		   && now.st_mtim.tv_sec == imc_engine_stat.st_mtim.tv_sec
-		   && now.st_mtim.tv_nsec == imc_engine_stat.st_mtim.tv_nsec;
+	return stat(path, &now) == 0 && now.st_dev == imc_library.stat.st_dev
+		   && now.st_ino == imc_library.stat.st_ino
+		   && now.st_size == imc_library.stat.st_size
+		   && now.st_mtim.tv_sec == imc_library.stat.st_mtim.tv_sec
+		   && now.st_mtim.tv_nsec == imc_library.stat.st_mtim.tv_nsec;
 }
 
 /* dlopen() starts the Go runtime and with it threads, which inherit from this
@@ -137,24 +140,24 @@ static void *imc_open_engine(int worker)
 	void *lib = NULL;
 	int changed = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", imc_engine_fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", imc_library.fd);
 	if(imc_is_engine(path)) {
 		lib = imc_dlopen(path, worker);
-	} else if(imc_is_engine(imc_engine_path)) {
+	} else if(imc_is_engine(imc_library.path)) {
 		/* there is no /proc, as in a chroot: the name has to do */
-		lib = imc_dlopen(imc_engine_path, worker);
-		changed = !imc_is_engine(imc_engine_path);
+		lib = imc_dlopen(imc_library.path, worker);
+		changed = !imc_is_engine(imc_library.path);
 	} else {
 		changed = 1;
 	}
 	if(changed) {
 		LM_ERR("%s is not the one that Kamailio was started with: restart"
 			   " Kamailio\n",
-				imc_engine_path);
+				imc_library.path);
 		return NULL;
 	}
 	if(lib == NULL)
-		LM_ERR("cannot load %s: %s\n", imc_engine_path, dlerror());
+		LM_ERR("cannot load %s: %s\n", imc_library.path, dlerror());
 	return lib;
 }
 
@@ -164,8 +167,8 @@ const imc_engine_t *imc_load(int roles)
 	uint32_t abi;
 	size_t i;
 
-	if(imc_engine_loaded)
-		return &imc_engine;
+	if(imc_library.loaded)
+		return &imc_library.functions;
 
 	if(imc_sigstack() < 0)
 		return NULL;
@@ -177,17 +180,17 @@ const imc_engine_t *imc_load(int roles)
 		if(*imc_engine_syms[i].slot == NULL) {
 			LM_ERR("%s has no function %s: install imc.so and %s of one "
 				   "build\n",
-					imc_engine_path, imc_engine_syms[i].name, IMC_ENGINE_FILE);
+					imc_library.path, imc_engine_syms[i].name, IMC_ENGINE_FILE);
 			return NULL;
 		}
 	}
-	abi = imc_engine.abi();
+	abi = imc_library.functions.abi();
 	if(abi != IMC_ENGINE_ABI) {
 		LM_ERR("%s speaks version %u of the boundary, imc.so version %u:"
 			   " install both of one build\n",
-				imc_engine_path, abi, (unsigned int)IMC_ENGINE_ABI);
+				imc_library.path, abi, (unsigned int)IMC_ENGINE_ABI);
 		return NULL;
 	}
-	imc_engine_loaded = 1;
-	return &imc_engine;
+	imc_library.loaded = 1;
+	return &imc_library.functions;
 }

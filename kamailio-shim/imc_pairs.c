@@ -34,8 +34,12 @@ typedef struct imc_pair
 	int host;
 } imc_pair_t;
 
-static imc_pair_t *imc_pairs = NULL;
-static int imc_n_pairs = 0;
+/* Made before fork. An end that this process has closed is -1. */
+static struct
+{
+	int n; /* as many as processes */
+	imc_pair_t *pair;
+} imc_pairs = {0, NULL};
 
 /* Raises the soft limit of open files to need, or to the hard limit if that is
  * lower. It stays so: the processes need less than the one that forks them. */
@@ -64,7 +68,7 @@ static int imc_pairs_failed(int made)
 	LM_ERR("the limit of open files, %lu, is too low for %d processes (sockets"
 		   " for %d could be made): raise it (LimitNOFILE= of the service,"
 		   " or ulimit -n), or lower children\n",
-			(unsigned long)lim.rlim_max, imc_n_pairs, made);
+			(unsigned long)lim.rlim_max, imc_pairs.n, made);
 	return -1;
 }
 
@@ -72,20 +76,20 @@ int imc_pairs_init(void)
 {
 	int i, fds[2];
 
-	imc_n_pairs = get_max_procs();
-	imc_pairs = pkg_malloc(imc_n_pairs * sizeof(*imc_pairs));
-	if(imc_pairs == NULL) {
+	imc_pairs.n = get_max_procs();
+	imc_pairs.pair = pkg_malloc(imc_pairs.n * sizeof(*imc_pairs.pair));
+	if(imc_pairs.pair == NULL) {
 		PKG_MEM_ERROR;
 		return -1;
 	}
-	for(i = 0; i < imc_n_pairs; i++) {
+	for(i = 0; i < imc_pairs.n; i++) {
 		if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 			return imc_pairs_failed(i);
-		imc_pairs[i].worker = fds[0];
-		imc_pairs[i].host = fds[1];
+		imc_pairs.pair[i].worker = fds[0];
+		imc_pairs.pair[i].host = fds[1];
 		if(i == 0) /* the numbers tell how many are open already */
 			imc_raise_limit((rlim_t)fds[1] + IMC_FDS_OTHERS
-							+ (rlim_t)imc_n_pairs * IMC_FDS_PER_PROCESS);
+							+ (rlim_t)imc_pairs.n * IMC_FDS_PER_PROCESS);
 	}
 	return 0;
 }
@@ -101,36 +105,36 @@ void imc_pairs_close_hosts(void)
 {
 	int i;
 
-	for(i = 0; i < imc_n_pairs; i++)
-		imc_close(&imc_pairs[i].host);
+	for(i = 0; i < imc_pairs.n; i++)
+		imc_close(&imc_pairs.pair[i].host);
 }
 
 void imc_pairs_close_workers(int but)
 {
 	int i;
 
-	for(i = 0; i < imc_n_pairs; i++) {
+	for(i = 0; i < imc_pairs.n; i++) {
 		if(i != but)
-			imc_close(&imc_pairs[i].worker);
+			imc_close(&imc_pairs.pair[i].worker);
 	}
 }
 
 int imc_pairs_worker(int no)
 {
-	return imc_pairs[no].worker;
+	return imc_pairs.pair[no].worker;
 }
 
 int32_t *imc_pairs_hosts(uint32_t *n)
 {
-	int32_t *fds = pkg_malloc(imc_n_pairs * sizeof(*fds));
+	int32_t *fds = pkg_malloc(imc_pairs.n * sizeof(*fds));
 	int i;
 
 	if(fds == NULL) {
 		PKG_MEM_ERROR;
 		return NULL;
 	}
-	for(i = 0; i < imc_n_pairs; i++)
-		fds[i] = imc_pairs[i].host;
-	*n = (uint32_t)imc_n_pairs;
+	for(i = 0; i < imc_pairs.n; i++)
+		fds[i] = imc_pairs.pair[i].host;
+	*n = (uint32_t)imc_pairs.n;
 	return fds;
 }

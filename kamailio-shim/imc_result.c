@@ -85,6 +85,14 @@ typedef struct imc_results
 
 static imc_results_t *imc_results = NULL;
 
+/* What of this was logged last, in the process that logs, and at which tick.
+ * Too large for a stack. */
+static struct
+{
+	imc_lost_t lost;
+	ticks_t at;
+} imc_logged;
+
 int imc_result_init(void)
 {
 	imc_results = shm_malloc(sizeof(*imc_results));
@@ -264,29 +272,28 @@ static void imc_log_lost(const imc_lost_room_t *r)
 
 void imc_log_undelivered(int now)
 {
-	static imc_lost_t lost; /* too large for a stack */
-	static ticks_t last = 0;
+	imc_lost_t *lost = &imc_logged.lost;
 	int i;
 
-	if(!now && (ticks_t)(get_ticks() - last) < IMC_LOST_EVERY)
+	if(!now && (ticks_t)(get_ticks() - imc_logged.at) < IMC_LOST_EVERY)
 		return;
-	last = get_ticks();
+	imc_logged.at = get_ticks();
 	if(imc_lost_lock() < 0)
 		return;
-	lost.n_rooms = imc_results->lost.n_rooms;
-	lost.others = imc_results->lost.others;
-	memcpy(lost.rooms, imc_results->lost.rooms,
-			lost.n_rooms * sizeof(lost.rooms[0]));
+	lost->n_rooms = imc_results->lost.n_rooms;
+	lost->others = imc_results->lost.others;
+	memcpy(lost->rooms, imc_results->lost.rooms,
+			lost->n_rooms * sizeof(lost->rooms[0]));
 	imc_results->lost.n_rooms = 0;
 	imc_results->lost.others = 0;
 	lock_release(&imc_results->lock);
-	lost.others +=
+	lost->others +=
 			__atomic_exchange_n(&imc_results->missed, 0, __ATOMIC_RELAXED);
-	for(i = 0; i < lost.n_rooms; i++)
-		imc_log_lost(&lost.rooms[i]);
-	if(lost.others > 0)
+	for(i = 0; i < lost->n_rooms; i++)
+		imc_log_lost(&lost->rooms[i]);
+	if(lost->others > 0)
 		LM_INFO("further rooms: %u MESSAGEs not sent or not delivered\n",
-				lost.others);
+				lost->others);
 }
 
 /* FNV-1a of a URI in lower case. Never 0. */

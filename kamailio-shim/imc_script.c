@@ -63,11 +63,10 @@ static const str imc_hdr_names[] = {
 		str_init("s"),
 };
 
-/* Collects the header fields that matter. All headers have been parsed. The
- * result is valid until the next call; fields that do not fit are left out. */
-static str imc_collect_headers(const sip_msg_t *msg)
+/* Collects the header fields that matter, in buf, which has IMC_HEADERS_MAX
+ * bytes; fields that do not fit are left out. All headers have been parsed. */
+static str imc_collect_headers(const sip_msg_t *msg, char *buf)
 {
-	static char buf[IMC_HEADERS_MAX];
 	const hdr_field_t *h;
 	const str *name;
 	str found = {buf, 0};
@@ -78,7 +77,7 @@ static str imc_collect_headers(const sip_msg_t *msg)
 		for(h = msg->headers; h != NULL; h = h->next) {
 			if(h->name.len != name->len
 					|| strncasecmp(h->name.s, name->s, name->len) != 0
-					|| h->len > (int)sizeof(buf) - found.len)
+					|| h->len > IMC_HEADERS_MAX - found.len)
 				continue;
 			memcpy(buf + found.len, h->name.s, h->len);
 			found.len += h->len;
@@ -87,7 +86,9 @@ static str imc_collect_headers(const sip_msg_t *msg)
 	return found;
 }
 
-static int imc_read_request(sip_msg_t *msg, imc_request_t *req)
+/* Reads a MESSAGE. What req points to is in the message, or in buf, which has
+ * IMC_HEADERS_MAX bytes. */
+static int imc_read_request(sip_msg_t *msg, imc_request_t *req, char *buf)
 {
 	str body, headers;
 
@@ -107,7 +108,7 @@ static int imc_read_request(sip_msg_t *msg, imc_request_t *req)
 		req->call_id = imc_slice(&msg->callid->body);
 	if(msg->content_type != NULL)
 		req->content_type = imc_slice(&msg->content_type->body);
-	headers = imc_collect_headers(msg);
+	headers = imc_collect_headers(msg, buf);
 	req->headers = imc_slice(&headers);
 	if(msg->rcv.bind_address != NULL)
 		req->socket = imc_slice(&msg->rcv.bind_address->sock_str);
@@ -118,11 +119,12 @@ int ki_imc_manager(sip_msg_t *msg)
 {
 	const imc_engine_t *engine = imc_worker();
 	imc_reply_t *reply = imc_reply_buf();
+	char buf[IMC_HEADERS_MAX];
 	imc_request_t req;
 	imc_ran_t ran;
 	int code;
 
-	if(imc_read_request(msg, &req) < 0 || engine == NULL || reply == NULL)
+	if(imc_read_request(msg, &req, buf) < 0 || engine == NULL || reply == NULL)
 		return IMC_RET_MALFORMED;
 	reply->code = IMC_RET_MALFORMED;
 	if(engine->handle(&req, reply) == IMC_ENGINE_EPANIC)

@@ -20,7 +20,15 @@
 
 #define IMC_SOCKET_MAX 128 /* longest name of a socket that is remembered */
 
-static struct socket_info *imc_forced = NULL; /* of parameter send_socket */
+static struct
+{
+	struct socket_info *forced; /* of parameter send_socket; NULL: none */
+	/* What this process looked up last: the name and the socket. Sockets never
+	 * change while Kamailio runs. */
+	char last[IMC_SOCKET_MAX];
+	int last_len;
+	struct socket_info *found;
+} imc_socket;
 
 int imc_socket_init(void)
 {
@@ -28,10 +36,10 @@ int imc_socket_init(void)
 
 	if(name->s == NULL)
 		return 0;
-	imc_forced = name->len > 0 ? ksr_get_socket_by_name(name) : NULL;
-	if(imc_forced == NULL && name->len > 0)
-		imc_forced = lookup_local_socket(name);
-	if(imc_forced == NULL) {
+	imc_socket.forced = name->len > 0 ? ksr_get_socket_by_name(name) : NULL;
+	if(imc_socket.forced == NULL && name->len > 0)
+		imc_socket.forced = lookup_local_socket(name);
+	if(imc_socket.forced == NULL) {
 		LM_ERR("parameter send_socket is '%.*s': set it to a socket on which"
 			   " this Kamailio listens, as \"udp:192.0.2.1:5060\" or the name"
 			   " of a listen parameter\n",
@@ -43,7 +51,7 @@ int imc_socket_init(void)
 
 struct socket_info *imc_forced_socket(void)
 {
-	return imc_forced;
+	return imc_socket.forced;
 }
 
 /* Finds a UDP socket with the address of another. */
@@ -61,23 +69,22 @@ static struct socket_info *imc_find_udp(const struct socket_info *other)
 
 struct socket_info *imc_udp_socket(const str *name)
 {
-	/* sockets never change while Kamailio runs */
-	static char last[IMC_SOCKET_MAX];
-	static int last_len = 0;
-	static struct socket_info *found = NULL;
+	struct socket_info *found;
 	str key = *name;
 
 	if(key.len <= 0)
 		return NULL;
-	if(key.len == last_len && memcmp(key.s, last, key.len) == 0)
-		return found;
+	if(key.len == imc_socket.last_len
+			&& memcmp(key.s, imc_socket.last, key.len) == 0)
+		return imc_socket.found;
 	found = ksr_get_socket_by_listen(&key);
 	if(found != NULL && found->proto != PROTO_UDP)
 		found = imc_find_udp(found);
-	last_len = 0;
-	if(key.len <= (int)sizeof(last)) {
-		memcpy(last, key.s, key.len);
-		last_len = key.len;
+	imc_socket.found = found;
+	imc_socket.last_len = 0;
+	if(key.len <= (int)sizeof(imc_socket.last)) {
+		memcpy(imc_socket.last, key.s, key.len);
+		imc_socket.last_len = key.len;
 	}
 	return found;
 }
