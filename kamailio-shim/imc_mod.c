@@ -23,6 +23,14 @@
 #include "imc_stats.h"
 #include "imc_worker.h"
 
+/* What Kamailio looks up in a module. Nothing else leaves this one: see
+ * scripts/check-modules.sh. */
+#define IMC_EXPORT __attribute__((visibility("default")))
+extern IMC_EXPORT char *module_version, *module_flags;
+extern IMC_EXPORT unsigned int module_interface_ver;
+extern IMC_EXPORT struct module_exports exports;
+IMC_EXPORT int mod_register(char *path, int *dlflags, void *p1, void *p2);
+
 MODULE_VERSION
 
 static int mod_init(void);

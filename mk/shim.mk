@@ -16,7 +16,8 @@ OBJECTS := $(SOURCES:kamailio-shim/%.c=$(OBJ)/%.o)
 # our files alone. Three of -Wextra stay off, since Kamailio's interfaces ask
 # for what they warn of: callbacks with fixed signatures leave parameters unused, exported
 # functions are cast to cmd_function, and export tables end in rows of zeros.
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 \
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wformat=2 \
 	-Wno-unused-parameter -Wno-cast-function-type -Wno-missing-field-initializers
 
 # The folders of the build are in no debug information: the same sources give
@@ -27,7 +28,7 @@ PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(KAMAILIO_SRC)=ka
 TM_NAMES := $(if $(shell grep -s 'str from_hdr;' $(KAMAILIO_SRC)/src/modules/tm/h_table.h),-DIMC_TM_HDR_NAMES)
 
 COMPILE = $(CC) -O2 -g -fPIC -pthread -fno-strict-aliasing -fstack-protector-strong \
-	$(WARNINGS) $(CC_PMUTEX_OPTS) $(C_DEFS) -DMOD_NAME='"imc"' -DMOD_NAMEID='imc' \
+	-fvisibility=hidden $(WARNINGS) $(CC_PMUTEX_OPTS) $(C_DEFS) -DMOD_NAME='"imc"' -DMOD_NAMEID='imc' \
 	-DIMC_VERSION='"$(IMC_VERSION)"' $(TM_NAMES) $(CPPFLAGS) $(CFLAGS)
 PATHS = $(PREFIX_MAP) -isystem $(KAMAILIO_SRC)/src
 
