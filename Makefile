@@ -102,17 +102,20 @@ $(O)/kamailio-source: tools FORCE
 	@scripts/kamailio-source.sh $(O)/kamailio > $@.new
 	@mv $@.new $@
 
-# No warning in the shim: for our checks, not for an operator's compiler.
+# No warning in the shim, nor in a header by itself: for our checks, not for an
+# operator's compiler.
 strict: build
-	@$(SHIM) OUT=$(O)/strict/imc.so OBJ=$(O)/strict CFLAGS='$(CFLAGS) -Werror'
+	@$(SHIM) OUT=$(O)/strict/imc.so OBJ=$(O)/strict CFLAGS='$(CFLAGS) -Werror' $(O)/strict/imc.so headers
 
 # The same sources in another folder give the same libraries.
 reproducible: build
 	@scripts/check-reproducible.sh $(OUT)
 
-# The two libraries are what the boundary, and Kamailio, ask for.
+# The two libraries are what the boundary, and Kamailio, ask for, and the shim
+# keeps to its layers.
 check: build strict
 	@scripts/check-modules.sh $(OUT)
+	@scripts/check-shim.sh kamailio-shim $(O)/obj
 
 ## demo: three users talk in a room of a real Kamailio; shows what each sees
 demo: build-deps build

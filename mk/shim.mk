@@ -10,6 +10,7 @@
 include $(KAMAILIO_SRC)/src/config.mak
 
 SOURCES := $(wildcard kamailio-shim/*.c)
+HEADERS := $(wildcard kamailio-shim/*.h)
 OBJECTS := $(SOURCES:kamailio-shim/%.c=$(OBJ)/%.o)
 
 # Kamailio's headers are system headers here, so that the warnings are about
@@ -36,7 +37,7 @@ PATHS = $(PREFIX_MAP) -isystem $(KAMAILIO_SRC)/src
 LINK = $(CC) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 .DEFAULT_GOAL := $(OUT)
-.PHONY: FORCE
+.PHONY: headers FORCE
 
 $(OUT): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -47,10 +48,17 @@ $(OBJ)/%.o: kamailio-shim/%.c $(OBJ)/command
 	@echo "compiling $<"
 	@$(COMPILE) $(PATHS) -MMD -MP -c -o $@ $<
 
+# A header says all that it needs: it compiles by itself.
+headers: $(HEADERS:kamailio-shim/%=$(OBJ)/%.o)
+	@:
+
+$(OBJ)/%.h.o: kamailio-shim/%.h $(OBJ)/command
+	@$(COMPILE) $(PATHS) -MMD -MP -x c -c -o $@ $<
+
 # What was compiled with another command, or against another Kamailio, is
 # compiled again.
 $(OBJ)/command: FORCE
 	$(shell mkdir -p $(OBJ))$(file >$@.new,$(COMPILE) $(PATHS))
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(HEADERS:kamailio-shim/%=$(OBJ)/%.d)

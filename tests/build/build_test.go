@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -71,4 +72,46 @@ func TestIdentity(t *testing.T) {
 	out, ok = run(t, "", []string{"KAMAILIO_SRC=/elsewhere"}, check, other)
 	assert.True(t, ok, "it may be meant for another machine")
 	assert.Contains(t, out, "That is well if /elsewhere is the source of the Kamailio that you build for")
+}
+
+// TestLayers: a file of the shim that knows one that is not of a lower layer
+// does not pass, whether it includes its header or declares by itself what it
+// calls.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	shim := filepath.Join(kamailio.RepoDir(), "kamailio-shim")
+	for _, c := range []struct{ name, file, text, want string }{
+		{"as it is", "imc_mod.c", "", ""},
+		{"upward", "imc_pace.c", "#include \"imc_send.h\"\n", "imc_pace.c includes imc_send.h, which is not of a lower layer"},
+		{"in a header", "imc_pace.h", "# include \"imc_reply.h\"\n", "imc_pace.h includes imc_reply.h, which is not of a lower layer"},
+		{"beside it", "imc_rpc.c", "#include \"imc_script.h\"\n", "imc_rpc.c includes imc_script.h, which is not of a lower layer"},
+		{"of no layer", "imc_other.c", "int imc_other;\n", "imc_other.c stands in no layer of docs/architecture.md"},
+		{
+			"declared by itself", "imc_shared.c", "void imc_pump(void);\nvoid imc_up(void);\nvoid imc_up(void) { imc_pump(); }\n",
+			"imc_shared.c uses imc_pump of imc_worker, which is not of a lower layer",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			sources, objects := t.TempDir(), t.TempDir()
+			require.NoError(t, os.CopyFS(sources, os.DirFS(shim)))
+			require.NoError(t, os.CopyFS(objects, os.DirFS(filepath.Join(kamailio.RepoDir(), "build", "obj"))))
+			path := filepath.Join(sources, c.file)
+			before, err := os.ReadFile(path) //nolint:gosec // ours
+			if !os.IsNotExist(err) {
+				require.NoError(t, err)
+			}
+			require.NoError(t, os.WriteFile(path, append(before, c.text...), 0o600))
+			object := filepath.Join(objects, strings.TrimSuffix(c.file, ".c")+".o")
+			if strings.HasPrefix(c.text, "int ") || strings.HasPrefix(c.text, "void ") {
+				added := filepath.Join(t.TempDir(), "added.c")
+				require.NoError(t, os.WriteFile(added, []byte(c.text), 0o600))
+				out, ok := run(t, "", nil, "gcc", "-c", "-o", object, added)
+				require.True(t, ok, out)
+			}
+			out, ok := run(t, "", nil, "scripts/check-shim.sh", sources, objects)
+			assert.Equal(t, c.want == "", ok, out)
+			assert.Contains(t, out, c.want)
+		})
+	}
 }
