@@ -45,8 +45,8 @@
 /* A ticket is the slot, the cost in units, and whether the answer has come. */
 #define IMC_TICKET_UNIT 64
 #define IMC_TICKET_DONE 1
-#define IMC_TICKET_SLOT(t) ((t) >> 1 & (IMC_SLOTS - 1))
-#define IMC_TICKET_COST(t) ((long)((t) >> 13) * IMC_TICKET_UNIT)
+#define IMC_TICKET_SLOT(t) ((t).bits >> 1 & (IMC_SLOTS - 1))
+#define IMC_TICKET_COST(t) ((long)((t).bits >> 13) * IMC_TICKET_UNIT)
 
 /* How long the engine process lets others free shared memory before it tries
  * again: when it waits for the reserve, and when tm had no memory at all, which
@@ -120,12 +120,15 @@ static long imc_cost(const imc_message_t *m, const str *hdrs)
 
 static imc_ticket_t imc_new_ticket(const imc_message_t *m, long cost)
 {
-	imc_ticket_t slot = 0;
+	uintptr_t units =
+			(uintptr_t)((cost + IMC_TICKET_UNIT - 1) / IMC_TICKET_UNIT);
+	uintptr_t slot = 0;
+	imc_ticket_t ticket;
 
 	if(m->room.len > 0)
 		slot = 1 + get_hash1_raw(m->room.s, m->room.len) % (IMC_SLOTS - 1);
-	return (imc_ticket_t)((cost + IMC_TICKET_UNIT - 1) / IMC_TICKET_UNIT) << 13
-		   | slot << 1;
+	ticket.bits = units << 13 | slot << 1;
+	return ticket;
 }
 
 void imc_pace_begin(imc_pace_t *pace, const imc_message_t *m, const str *hdrs)
@@ -146,7 +149,7 @@ void imc_pace_begin(imc_pace_t *pace, const imc_message_t *m, const str *hdrs)
  * half of what all together may. */
 static int imc_room_has_its_share(imc_ticket_t ticket, long more)
 {
-	imc_ticket_t slot = IMC_TICKET_SLOT(ticket);
+	uintptr_t slot = IMC_TICKET_SLOT(ticket);
 	long open;
 
 	if(slot == 0)
@@ -248,10 +251,11 @@ void imc_pace_taken(imc_ticket_t ticket)
 
 imc_ticket_t imc_pace_answered(imc_ticket_t ticket)
 {
-	if(!(ticket & IMC_TICKET_DONE))
+	if(!(ticket.bits & IMC_TICKET_DONE))
 		__atomic_fetch_sub(&imc_rooms_open[IMC_TICKET_SLOT(ticket)],
 				IMC_TICKET_COST(ticket), __ATOMIC_RELAXED);
-	return ticket | IMC_TICKET_DONE;
+	ticket.bits |= IMC_TICKET_DONE;
+	return ticket;
 }
 
 void imc_pace_freed(imc_ticket_t ticket)

@@ -26,8 +26,25 @@ typedef enum imc_wait
 	IMC_WAIT_MEMORY /* shared memory would be under its reserve */
 } imc_wait_t;
 
-/* What a MESSAGE holds of shared memory, and for which room. */
-typedef uintptr_t imc_ticket_t;
+/* What a MESSAGE holds of shared memory, and for which room. It fits into the
+ * parameter of tm's callbacks, so nothing has to be allocated or freed. */
+typedef struct imc_ticket
+{
+	uintptr_t bits; /* as imc_pace.c packs them */
+} imc_ticket_t;
+
+/* Returns a ticket as the parameter of a callback. */
+static inline void *imc_ticket_param(imc_ticket_t ticket)
+{
+	return (void *)ticket.bits;
+}
+
+/* Returns the ticket that the parameter of a callback is. */
+static inline imc_ticket_t imc_param_ticket(const void *param)
+{
+	imc_ticket_t ticket = {(uintptr_t)param};
+	return ticket;
+}
 
 /* How the recipients of one MESSAGE record are sent to. */
 typedef struct imc_pace

@@ -203,13 +203,13 @@ void imc_count_result(int code)
 /* Counts what a MESSAGE held. Returns 1 for its final result. */
 static int imc_is_result(int type, struct tmcb_params *ps)
 {
-	imc_ticket_t ticket = (imc_ticket_t)*ps->param;
+	imc_ticket_t ticket = imc_param_ticket(*ps->param);
 
 	if(type & TMCB_DESTROY) {
 		imc_pace_freed(ticket);
 		return 0;
 	}
-	*ps->param = (void *)imc_pace_answered(ticket);
+	*ps->param = imc_ticket_param(imc_pace_answered(ticket));
 	return 1;
 }
 

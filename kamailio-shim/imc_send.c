@@ -111,7 +111,7 @@ static int imc_hand_over(const imc_message_t *m, str *to, str *hdrs, str *body,
 	imc_tmb.generate_fromtag(&dlg.id.loc_tag, &dlg.id.call_id, NULL);
 	set_uac_req(&req, &imc_method, hdrs, body, &dlg,
 			TMCB_LOCAL_COMPLETED | TMCB_DESTROY, imc_delivery_cb,
-			(void *)ticket);
+			imc_ticket_param(ticket));
 	if(m->flags & IMC_MSG_TYPING) {
 		req.cb = imc_typing_cb;
 	} else if(inv != NULL) {
