@@ -1,6 +1,10 @@
 package engine
 
-import "bytes"
+import (
+	"bytes"
+
+	"kamailio-imc/engine/sip"
+)
 
 // maxArgs is how many arguments of a command are read, as in the stock module.
 const maxArgs = 5
@@ -89,7 +93,7 @@ func parseCommand(line []byte) (cmd commandText, ok bool) {
 	}
 	cmd = commandText{name: string(line[:end]), reason: ErrUnknown}
 	if end <= longestName {
-		if known, ok := commandNames[lowerASCII(cmd.name)]; ok {
+		if known, ok := commandNames[sip.Lower(cmd.name)]; ok {
 			cmd.kind, cmd.reason = known.kind, known.reason
 		}
 	}

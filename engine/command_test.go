@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine/sip"
 )
 
 var commandTests = []struct {
@@ -56,7 +58,7 @@ func TestParseCommand(t *testing.T) {
 func TestLongestName(t *testing.T) {
 	for name := range commandNames {
 		assert.LessOrEqual(t, len(name), longestName)
-		assert.Equal(t, lowerASCII(name), name)
+		assert.Equal(t, sip.Lower(name), name)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // Values of Settings.Mode, as of the parameter db_mode.
@@ -32,7 +34,7 @@ type Settings struct {
 	// Changed is called when a change of a room is in force, before the
 	// command that made it is answered. It may call any method that reads.
 	// nil: nothing is called.
-	Changed func(Key)
+	Changed func(sip.Key)
 	// Note gets log lines that belong to no request, such as the end of an
 	// outage of the database, from any goroutine. nil: they are dropped.
 	Note func(Note)
@@ -56,7 +58,7 @@ type Conference struct {
 	// held while the store or a callback is called, or while anything is
 	// waited for.
 	mu      sync.RWMutex
-	rooms   map[Key]*room
+	rooms   map[sip.Key]*room
 	order   []*room // in the order of their creation, nil where one is gone
 	members int     // of all rooms
 	// shrinkAt is the number of rooms at which those not used lately are
@@ -73,20 +75,20 @@ func New(s Settings, store Store) *Conference {
 		store:    store,
 		start:    start,
 		help:     helpText(start),
-		rooms:    make(map[Key]*room),
+		rooms:    make(map[sip.Key]*room),
 	}
 }
 
 // Handle decides a MESSAGE and brings its consequences into force. It waits
 // for the store no longer than ctx allows. Whatever goes wrong is in the
 // outcome.
-func (c *Conference) Handle(ctx context.Context, r *Request) Outcome {
-	content := Classify(r, c.settings.CommandStart, c.settings.MaxHops)
+func (c *Conference) Handle(ctx context.Context, r *sip.Request) Outcome {
+	content := sip.Classify(r, c.settings.CommandStart, c.settings.MaxHops)
 	return c.HandleContent(ctx, r, &content)
 }
 
 // HandleContent is Handle for who knows already what r is.
-func (c *Conference) HandleContent(ctx context.Context, r *Request, content *Content) Outcome {
+func (c *Conference) HandleContent(ctx context.Context, r *sip.Request, content *sip.Content) Outcome {
 	debugRequest(r)
 	if out, settled := Settle(r, content); settled {
 		return out
@@ -95,11 +97,11 @@ func (c *Conference) HandleContent(ctx context.Context, r *Request, content *Con
 	if !ok {
 		return malformed(r)
 	}
-	if content.Kind != KindCommand {
+	if content.Kind != sip.KindCommand {
 		return c.text(ctx, r, content, from.Key(), to.Key())
 	}
 	cmd := &command{settings: &c.settings, start: c.start, req: r, from: from, to: to}
-	text, ok := parseCommand(content.line)
+	text, ok := parseCommand(content.Line)
 	cmd.commandText = text
 	if !ok {
 		cmd.reason = ErrUnparsable
@@ -142,7 +144,7 @@ func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 	out.Code = Code(err)
 	out.Later = err.text == textBusy || err.text == textAway || err.text == textDoubt
 	where := cmd.to
-	if cmd.room.complete() {
+	if cmd.room.Complete() {
 		where = cmd.room
 	}
 	out.Notes = append(out.Notes, notef(LevelInfo, "room %s: %s%s of user %s refused: %s",
@@ -162,14 +164,14 @@ func (d *decision) recipients(who audience, r *room) [][]string {
 }
 
 // answer makes MESSAGEs of what was decided.
-func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
+func (c *Conference) answer(cmd *command, key sip.Key, done *executed) Outcome {
 	out := Outcome{Code: CodeOK}
 	d := &done.decision
-	callID := headerValue(cmd.req.CallID)
+	callID := sip.HeaderValue(cmd.req.CallID)
 	for i := range d.drafts {
 		t := &d.drafts[i]
 		m := Message{
-			Room: key, From: t.from, ContentType: textPlain,
+			Room: key, From: t.from, ContentType: sip.TypeText,
 			Body: []byte(t.body), InReplyTo: callID, Socket: cmd.req.Socket, Inviter: t.inviter,
 		}
 		switch t.audience {
@@ -196,7 +198,7 @@ func (c *Conference) answer(cmd *command, key Key, done *executed) Outcome {
 
 // text decides a text. While the database is away the members known here get
 // it.
-func (c *Conference) text(ctx context.Context, r *Request, content *Content, from, to Key) Outcome {
+func (c *Conference) text(ctx context.Context, r *sip.Request, content *sip.Content, from, to sip.Key) Outcome {
 	room, err := c.current(ctx, to)
 	if room == nil {
 		if err != nil {
@@ -208,12 +210,12 @@ func (c *Conference) text(ctx context.Context, r *Request, content *Content, fro
 	if !ok {
 		return refusedText(r, whyNoMember)
 	}
-	plan := PlanText(nil, list[at.part].uris[at.entry], content)
+	plan := sip.PlanText(nil, list[at.part].uris[at.entry], content)
 	out := Outcome{Code: CodeOK}
 	if others := list.others(at); len(others) > 0 {
 		out.Messages = []Message{{
 			Room: to, From: room.uri, To: others, ContentType: plan.ContentType,
-			Body: plan.Body, InReplyTo: headerValue(r.CallID),
+			Body: plan.Body, InReplyTo: sip.HeaderValue(r.CallID),
 			Headers: string(plan.Headers), Socket: r.Socket, Typing: plan.Typing,
 		}}
 	}
@@ -222,7 +224,7 @@ func (c *Conference) text(ctx context.Context, r *Request, content *Content, fro
 
 // current returns a room as it is now, nil if there is none. The error, in
 // ModeDatabase only, is that of fresh: the room is then as it was last read.
-func (c *Conference) current(ctx context.Context, k Key) (*room, error) {
+func (c *Conference) current(ctx context.Context, k sip.Key) (*room, error) {
 	if c.settings.Mode == ModeDatabase {
 		return c.fresh(ctx, k)
 	}

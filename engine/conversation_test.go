@@ -14,6 +14,7 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 // TestConversations has random users say random things to a few rooms, in all
@@ -83,7 +84,7 @@ type conversation struct {
 // node is one Conference.
 type node struct {
 	*engine.Conference
-	changed map[engine.Key]bool // what Settings.Changed told during a step
+	changed map[sip.Key]bool // what Settings.Changed told during a step
 	// seen is what the node may know of a room by name, in ModeDatabase: each
 	// state that it has read since it last read it for certain.
 	seen map[string][]*chatroom
@@ -130,9 +131,9 @@ func (c *conversation) note(format string, args ...any) {
 
 // start makes a node, anew if it was there.
 func (c *conversation) start(i int) {
-	n := &node{changed: map[engine.Key]bool{}, seen: map[string][]*chatroom{}}
+	n := &node{changed: map[sip.Key]bool{}, seen: map[string][]*chatroom{}}
 	set := engine.Settings{CommandStart: '#', CreateOnJoin: c.rules.createOnJoin, CheckOnCreate: c.rules.checkOnCreate,
-		Mode: c.mode, Changed: func(k engine.Key) { n.changed[k] = true }}
+		Mode: c.mode, Changed: func(k sip.Key) { n.changed[k] = true }}
 	var store engine.Store
 	if c.store != nil {
 		store = c.store
@@ -181,7 +182,7 @@ func (c *conversation) set(name string, r *chatroom) {
 
 // stored is a room as the database has it.
 func (c *conversation) stored(name string) *chatroom {
-	rec := c.store.Room(engine.Key(name + domain))
+	rec := c.store.Room(sip.Key(name + domain))
 	if rec == nil {
 		return nil
 	}
@@ -299,7 +300,7 @@ func (c *conversation) ask(n *node, s *saying) engine.Outcome {
 	if s.verb == "withdraw" {
 		return n.InvitationFailed(ctx, plainURI(s.room), plainURI(s.who), s.from, "1@call", "")
 	}
-	return n.Handle(ctx, &engine.Request{
+	return n.Handle(ctx, &sip.Request{
 		From: s.from, RequestURI: s.requestURI, CallID: "1@call", ContentType: "text/plain", Body: []byte(s.body()),
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 // TestTwoNodes: what one node changes is in force for the next request on the
@@ -75,10 +76,10 @@ func TestCacheTTL(t *testing.T) { synctest.Test(t, cacheTTL) }
 func cacheTTL(t *testing.T) {
 	const ttl = 200 * time.Millisecond
 	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
-	var bumped []engine.Key
+	var bumped []sip.Key
 	c, _ := withStore(t, engine.ModeDatabase, s, func(set *engine.Settings) {
 		set.CacheTTL = ttl
-		set.Changed = func(k engine.Key) { bumped = append(bumped, k) }
+		set.Changed = func(k sip.Key) { bumped = append(bumped, k) }
 	})
 	start := time.Now()
 	v, err := c.View(t.Context(), roomKey)
@@ -98,7 +99,7 @@ func cacheTTL(t *testing.T) {
 	time.Sleep(ttl)
 	assert.Equal(t, engine.CodeText, send(t, c, "carol", "", "hello").Code)
 	assert.Equal(t, 2, s.Counts().Fetches)
-	assert.Equal(t, []engine.Key{roomKey, roomKey}, bumped)
+	assert.Equal(t, []sip.Key{roomKey, roomKey}, bumped)
 }
 
 // TestReadsAreShared: while a query runs, all who come share the next one.
@@ -154,7 +155,7 @@ type slowFetch struct {
 	reached, goOn chan struct{}
 }
 
-func (s *slowFetch) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+func (s *slowFetch) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
 	found, err := s.Store.Fetch(ctx, keys)
 	s.once.Do(func() {
 		close(s.reached)

@@ -2,5 +2,7 @@
 
 package engine
 
+import "kamailio-imc/engine/sip"
+
 // debugRequest does nothing outside test builds (tag imcdebug).
-func debugRequest(*Request) {}
+func debugRequest(*sip.Request) {}

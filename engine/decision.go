@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"strings"
+
+	"kamailio-imc/engine/sip"
 )
 
 // command is a command with its arguments understood.
@@ -10,13 +12,13 @@ type command struct {
 	commandText
 	settings *Settings
 	start    string // the start character
-	req      *Request
-	from     Address // its sender
-	to       Address // the Request-URI
-	room     Address // the room it is about
-	user     Address // the user it is about, where there is one
-	private  bool    // create
-	role     Role    // modify
+	req      *sip.Request
+	from     sip.Address // its sender
+	to       sip.Address // the Request-URI
+	room     sip.Address // the room it is about
+	user     sip.Address // the user it is about, where there is one
+	private  bool        // create
+	role     Role        // modify
 }
 
 // decision is what a command comes to in one state of its room. It is made
@@ -60,11 +62,11 @@ func (c *command) understand() *refusal {
 		switch {
 		case c.arg(1) == "":
 			return c.refuse("Usage: %smodify <user_name> <role> [<room_name>]", c.start)
-		case equalFold(c.arg(1), "owner"):
+		case sip.EqualFold(c.arg(1), "owner"):
 			c.role = RoleOwner
-		case equalFold(c.arg(1), "admin"):
+		case sip.EqualFold(c.arg(1), "admin"):
 			c.role = RoleAdmin
-		case equalFold(c.arg(1), "member"):
+		case sip.EqualFold(c.arg(1), "member"):
 			c.role = RoleMember
 		default:
 			return c.refuse("Role '%s' is unknown: use owner, admin or member", clip(c.arg(1)))
@@ -76,12 +78,12 @@ func (c *command) understand() *refusal {
 
 func (c *command) understandCreate() *refusal {
 	room, option := c.arg(0), c.arg(1)
-	if option == "" && equalFold(room, "private") {
+	if option == "" && sip.EqualFold(room, "private") {
 		room, option = "", room
 	}
 	switch {
 	case option == "":
-	case equalFold(option, "private"):
+	case sip.EqualFold(option, "private"):
 		c.private = true
 	default:
 		return c.refuse("Option '%s' is unknown: the only one is private", clip(option))
@@ -100,7 +102,7 @@ func (c *command) resolveBoth(user, room string) *refusal {
 // resolveRoom takes the Request-URI for a room that is not named.
 func (c *command) resolveRoom(arg string) *refusal {
 	if arg == "" {
-		if !c.to.complete() {
+		if !c.to.Complete() {
 			return c.refuse("Name the room: the address you wrote to is none")
 		}
 		c.room = c.to
@@ -113,17 +115,17 @@ func (c *command) resolveRoom(arg string) *refusal {
 
 // resolve makes an address of an argument: what holds no ':' gets the scheme
 // sip, what holds no '@' gets the host of the Request-URI.
-func (c *command) resolve(arg string) (Address, *refusal) {
+func (c *command) resolve(arg string) (sip.Address, *refusal) {
 	uri := arg
 	if !strings.Contains(arg, ":") {
-		uri = scheme + uri
+		uri = sip.Scheme + uri
 	}
 	if !strings.Contains(arg, "@") {
 		uri += "@" + c.to.Host
 	}
-	a, err := ParseURI(uri)
-	if err != nil || !a.complete() {
-		return Address{}, c.refuse("'%s' is not a valid address", clip(arg))
+	a, err := sip.ParseURI(uri)
+	if err != nil || !a.Complete() {
+		return sip.Address{}, c.refuse("'%s' is not a valid address", clip(arg))
 	}
 	return a, nil
 }
@@ -178,7 +180,7 @@ func (c *command) decideWithout(d *decision) {
 		if d.err = c.checkNew(c.from); d.err != nil {
 			return
 		}
-		if !c.room.storableRoom() {
+		if !storableRoom(c.room) {
 			d.err = c.refuse("The room's name cannot be used: it is longer than %d bytes or not UTF-8", maxRoomURI)
 			return
 		}
@@ -196,11 +198,11 @@ func (c *command) decideWithout(d *decision) {
 }
 
 // checkNew refuses an address that cannot become a member.
-func (c *command) checkNew(a Address) *refusal {
+func (c *command) checkNew(a sip.Address) *refusal {
 	switch {
-	case !a.complete():
+	case !a.Complete():
 		return c.refuse("Your address has no user or no host and cannot be in a room")
-	case !a.storable():
+	case !storable(a):
 		return c.refuse("The address of [%s] cannot be used: a part of it is longer than %d bytes or not UTF-8", clip(a.User), maxName)
 	}
 	return nil

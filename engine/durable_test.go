@@ -13,6 +13,7 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 const (
@@ -111,10 +112,10 @@ func TestChangesAreCommittedFirst(t *testing.T) { synctest.Test(t, changesAreCom
 
 func changesAreCommittedFirst(t *testing.T) {
 	s := enginetest.NewStore()
-	var seen []engine.Key
+	var seen []sip.Key
 	var c *engine.Conference
 	set := func(set *engine.Settings) {
-		set.Changed = func(k engine.Key) {
+		set.Changed = func(k sip.Key) {
 			seen = append(seen, k)
 			_, err := c.View(context.Background(), k) // may be called from here
 			assert.NoError(t, err)
@@ -127,7 +128,7 @@ func changesAreCommittedFirst(t *testing.T) {
 	send(t, c, "bob", "", "hello")
 	send(t, c, "bob", "", "#members")
 	send(t, c, "alice", "", "#modify bob member")
-	assert.Equal(t, []engine.Key{roomKey, roomKey}, seen)
+	assert.Equal(t, []sip.Key{roomKey, roomKey}, seen)
 	assert.Equal(t, 2, s.Counts().Commits)
 
 	// Until the commit is through, everybody sees the old state, and other

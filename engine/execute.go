@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // maxDecisions is how often a command is decided again because another node
@@ -66,7 +68,7 @@ type executed struct {
 
 // bring brings a decision on r into force in memory. In ModeMemory and
 // ModeDurable r is the room itself.
-func (c *Conference) bring(k Key, r *room, d decision) executed {
+func (c *Conference) bring(k sip.Key, r *room, d decision) executed {
 	done := executed{decision: d}
 	if d.err == nil {
 		done.before = d.recipients(toBefore, r)
@@ -76,7 +78,7 @@ func (c *Conference) bring(k Key, r *room, d decision) executed {
 }
 
 // executeDurable commits a change before it is in force.
-func (c *Conference) executeDurable(ctx context.Context, cmd *command, k Key) (executed, *refusal) {
+func (c *Conference) executeDurable(ctx context.Context, cmd *command, k sip.Key) (executed, *refusal) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for range maxDecisions {
@@ -120,8 +122,8 @@ func mayBeThere(err error) bool {
 }
 
 // reload takes over a room as the database has it (ModeDurable).
-func (c *Conference) reload(ctx context.Context, k Key) error {
-	found, err := c.store.Fetch(ctx, []Key{k})
+func (c *Conference) reload(ctx context.Context, k sip.Key) error {
+	found, err := c.store.Fetch(ctx, []sip.Key{k})
 	if err != nil {
 		return err
 	}
@@ -138,7 +140,7 @@ func (c *Conference) reload(ctx context.Context, k Key) error {
 }
 
 // executeShared decides on the rows, in a transaction of the database.
-func (c *Conference) executeShared(ctx context.Context, cmd *command, k Key) (executed, *refusal) {
+func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key) (executed, *refusal) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if cmd.kind == cmdMembers {
@@ -214,7 +216,7 @@ func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
 }
 
 // writeFailed refuses a command whose change the store did not take.
-func (c *Conference) writeFailed(cmd *command, k Key, err error) *refusal {
+func (c *Conference) writeFailed(cmd *command, k sip.Key, err error) *refusal {
 	c.failed(err)
 	level, text := LevelError, textRows
 	switch {

@@ -8,6 +8,7 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 // fault is what goes wrong with one use of a faultyStore.
@@ -95,7 +96,7 @@ func (s *faultyStore) Commit(ctx context.Context, c *engine.Change) error {
 }
 
 // Update implements engine.Store.
-func (s *faultyStore) Update(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+func (s *faultyStore) Update(ctx context.Context, k sip.Key, decide func(*engine.RoomRecord) *engine.Change) error {
 	f := s.waits()
 	if f == nil {
 		return s.Store.Update(ctx, k, decide)
@@ -119,7 +120,7 @@ func (s *faultyStore) Update(ctx context.Context, k engine.Key, decide func(*eng
 }
 
 // Fetch implements engine.Store.
-func (s *faultyStore) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+func (s *faultyStore) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
 	if f := s.meet(true); f != nil {
 		return nil, f.wrapped()
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // The Request-URI and the From URIs of the tests carry a port, so that what is
@@ -18,7 +19,9 @@ import (
 const (
 	domain  = "@example.org"
 	roomURI = "sip:room" + domain
-	roomKey = engine.Key("room" + domain)
+	roomKey = sip.Key("room" + domain)
+
+	cpim = "From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\n" // begins a message/cpim
 
 	// How long, and at which steps, what happens by itself is waited for.
 	waitLong = 10 * time.Second
@@ -57,11 +60,11 @@ func render(m *engine.Message) string {
 	return short.Replace(m.From) + " -> " + strings.Join(to, ",") + " | " + string(m.Body)
 }
 
-func request(from, to, body string) *engine.Request {
+func request(from, to, body string) *sip.Request {
 	if to == "" {
 		to = "room"
 	}
-	return &engine.Request{
+	return &sip.Request{
 		From: uri(from, ":5070"), RequestURI: uri(to, ":5060"),
 		CallID: "1@call", ContentType: "text/plain", Body: []byte(body),
 	}
@@ -109,7 +112,7 @@ func checkInvariants(t testing.TB, c *engine.Conference) {
 		require.Len(t, v.All, info.Members)
 		require.Len(t, v.All, len(v.Members)+len(v.Invited))
 		for i, m := range v.Members {
-			k, err := engine.AppendKey(nil, m)
+			k, err := sip.AppendKey(nil, m)
 			require.NoError(t, err)
 			require.Equal(t, i, v.Index(k))
 		}

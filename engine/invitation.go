@@ -1,6 +1,10 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"kamailio-imc/engine/sip"
+)
 
 // InvitationFailed withdraws an invitation whose MESSAGE did not arrive (final
 // response >= 300) and tells who invited. Nothing happens if the invitation
@@ -12,12 +16,12 @@ func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, invite
 	cmd := &command{
 		commandText: commandText{kind: cmdWithdraw, name: "invite", reason: ErrInvite},
 		settings:    &c.settings, start: c.start,
-		req: &Request{From: inviter, RequestURI: room, CallID: callID, Socket: socket},
+		req: &sip.Request{From: inviter, RequestURI: room, CallID: callID, Socket: socket},
 	}
 	var errs [3]error
-	cmd.room, errs[0] = ParseURI(room)
-	cmd.user, errs[1] = ParseURI(invitee)
-	cmd.from, errs[2] = ParseURI(inviter)
+	cmd.room, errs[0] = sip.ParseURI(room)
+	cmd.user, errs[1] = sip.ParseURI(invitee)
+	cmd.from, errs[2] = sip.ParseURI(inviter)
 	cmd.to = cmd.room
 	for _, err := range errs {
 		if err != nil {
@@ -35,7 +39,7 @@ func (c *command) decideWithdraw(d *decision, r *room) {
 	if m == nil || m.role&RoleInvited == 0 {
 		return
 	}
-	d.change.Delete = []Address{m.address()}
+	d.change.Delete = []sip.Address{m.address()}
 	d.log = "invitation of " + m.uri + " failed and is withdrawn"
 	d.say(toOne, c.req.From, r.uri, noticeUnreachable(m.user()))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // judge compares an answer with the model and takes over what it means.
@@ -28,7 +29,7 @@ func (c *conversation) judge(n *node, name string, s *saying, out engine.Outcome
 			return
 		}
 		c.set(name, want.after)
-		if writes && !n.changed[engine.Key(name+domain)] {
+		if writes && !n.changed[sip.Key(name+domain)] {
 			c.failf("the change was not told")
 		}
 		if writes || s.verb == "" {
@@ -135,7 +136,7 @@ func differs(s *saying, out engine.Outcome, want reply) string {
 // may be addressed in any way, the order of a list is not the model's matter.
 func (l line) normal(s *saying) string {
 	to := l.to
-	if k, err := engine.AppendKey(nil, to); err == nil && string(k) == strings.ToLower(s.user)+domain {
+	if k, err := sip.AppendKey(nil, to); err == nil && string(k) == strings.ToLower(s.user)+domain {
 		to = "sender"
 	}
 	body := l.body
@@ -179,7 +180,7 @@ func (c *conversation) compare() {
 
 func (c *conversation) compareRoom(i int, n *node, name string) {
 	r := c.world[name]
-	v, err := n.View(c.t.Context(), engine.Key(name+domain))
+	v, err := n.View(c.t.Context(), sip.Key(name+domain))
 	if err != nil || (v == nil) != (r == nil) {
 		c.failf("node %d: %s is %+v, not %+v: %v", i, name, v, r, err)
 	}

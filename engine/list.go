@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 const (
@@ -44,7 +46,7 @@ type names struct {
 }
 
 func (n *names) add(uri string) {
-	user := userOf(uri)
+	user := sip.UserOf(uri)
 	n.size += len("\n[]") + len(user)
 	if n.size > maxListed {
 		n.more++
@@ -101,12 +103,12 @@ type listRead struct {
 	err   error
 	stale bool // this node changed the list after it began; guarded by listing.mu
 	// rooms of users who asked; guarded by listing.mu.
-	members map[Key]map[Key]struct{}
+	members map[sip.Key]map[sip.Key]struct{}
 }
 
 // visible returns all rooms, and those of them that a user is a member of if
 // any room is private.
-func (l *listing) visible(ctx context.Context, c *Conference, user Key) ([]RoomInfo, map[Key]struct{}, error) {
+func (l *listing) visible(ctx context.Context, c *Conference, user sip.Key) ([]RoomInfo, map[sip.Key]struct{}, error) {
 	if c.away() {
 		return nil, nil, ErrUnavailable
 	}
@@ -133,7 +135,7 @@ func (l *listing) visible(ctx context.Context, c *Conference, user Key) ([]RoomI
 	if err != nil {
 		return nil, nil, c.listFailed(err)
 	}
-	member = make(map[Key]struct{}, len(keys))
+	member = make(map[sip.Key]struct{}, len(keys))
 	for _, k := range keys {
 		member[k] = struct{}{}
 	}
@@ -152,7 +154,7 @@ func (l *listing) get(ctx context.Context, c *Conference) (*listRead, error) {
 			return l.last, nil
 		}
 		if l.running == nil {
-			l.running = &listRead{done: make(chan struct{}), members: make(map[Key]map[Key]struct{})}
+			l.running = &listRead{done: make(chan struct{}), members: make(map[sip.Key]map[sip.Key]struct{})}
 			c.reads.idle.Add(1)
 			go l.read(c, l.running)
 		}
@@ -232,7 +234,7 @@ func (c *Conference) storedRooms(ctx context.Context) ([]RoomInfo, error) {
 	for len(infos) > 0 {
 		part := infos[:min(fetchAtOnce, len(infos))]
 		infos = infos[len(part):]
-		keys := make([]Key, len(part))
+		keys := make([]sip.Key, len(part))
 		for i := range part {
 			keys[i] = part[i].Key()
 		}
@@ -261,7 +263,7 @@ func (c *Conference) readList(ctx context.Context) ([]RoomInfo, error) {
 }
 
 // readRooms reads rooms with one query, without keeping them.
-func (c *Conference) readRooms(ctx context.Context, keys []Key) (map[Key]*RoomRecord, error) {
+func (c *Conference) readRooms(ctx context.Context, keys []sip.Key) (map[sip.Key]*RoomRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	records, err := c.store.Fetch(ctx, keys)

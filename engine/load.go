@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // progressEvery is how often a long load is reported.
@@ -19,7 +21,7 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 	// What is read of each room, by room.at, until its roster is made.
 	var read [][]member
 	var last *room
-	var lastKey Key
+	var lastKey sip.Key
 	rooms, members, next := 0, 0, time.Now().Add(progressEvery)
 	tick := func() {
 		if (rooms+members)%1024 == 0 && time.Now().After(next) {
@@ -27,12 +29,12 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 			progress(rooms, members)
 		}
 	}
-	err := c.store.Load(ctx, func(a Address, private bool) {
+	err := c.store.Load(ctx, func(a sip.Address, private bool) {
 		c.install(a.Key(), newRoom(a, private))
 		read = append(read, nil)
 		rooms++
 		tick()
-	}, func(k Key, m Member) {
+	}, func(k sip.Key, m Member) {
 		if k != lastKey || last == nil {
 			last, lastKey = c.lookup(k), k
 		}

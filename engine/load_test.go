@@ -11,14 +11,15 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 func member(name string, role engine.Role) engine.Member {
-	return engine.Member{Address: engine.Address{User: name, Host: "example.org"}, Role: role}
+	return engine.Member{Address: sip.Address{User: name, Host: "example.org"}, Role: role}
 }
 
 func record(name string, members ...engine.Member) *engine.RoomRecord {
-	return &engine.RoomRecord{Address: engine.Address{User: name, Host: "example.org"}, Members: members}
+	return &engine.RoomRecord{Address: sip.Address{User: name, Host: "example.org"}, Members: members}
 }
 
 // durable returns a conference in ModeDurable that has loaded the store.
@@ -70,14 +71,14 @@ type bulk struct {
 	rooms, members int
 }
 
-func (b *bulk) Load(_ context.Context, room func(engine.Address, bool), member func(engine.Key, engine.Member), _ func(engine.Note)) error {
+func (b *bulk) Load(_ context.Context, room func(sip.Address, bool), member func(sip.Key, engine.Member), _ func(engine.Note)) error {
 	for i := range b.rooms {
-		room(engine.Address{User: fmt.Sprintf("room%d", i), Host: "conference.example.org"}, false)
+		room(sip.Address{User: fmt.Sprintf("room%d", i), Host: "conference.example.org"}, false)
 	}
 	for i := range b.rooms {
-		k := engine.Key(fmt.Sprintf("room%d@conference.example.org", i))
+		k := sip.Key(fmt.Sprintf("room%d@conference.example.org", i))
 		for j := range b.members {
-			m := engine.Member{Address: engine.Address{User: fmt.Sprintf("user%d", i*b.members+j), Host: "example.org"}}
+			m := engine.Member{Address: sip.Address{User: fmt.Sprintf("user%d", i*b.members+j), Host: "example.org"}}
 			if j == 0 {
 				m.Role = engine.RoleOwner
 			}
@@ -100,7 +101,7 @@ func TestMemory(t *testing.T) {
 	c := engine.New(set, b)
 	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(engine.Note) {}))
 	for i := range b.rooms {
-		v, err := c.View(t.Context(), engine.Key(fmt.Sprintf("room%d@conference.example.org", i)))
+		v, err := c.View(t.Context(), sip.Key(fmt.Sprintf("room%d@conference.example.org", i)))
 		if err != nil || len(v.Members) != b.members {
 			t.Fatal("room", i)
 		}

@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"kamailio-imc/engine/sip"
+)
 
 // decideCreate decides #create of a room that exists.
 func (c *command) decideCreate(d *decision, r *room) {
@@ -39,7 +43,7 @@ func (c *command) decideJoin(d *decision, r *room) {
 }
 
 // enter makes a a member and tells all.
-func (d *decision) enter(r *room, a Address, role Role) {
+func (d *decision) enter(r *room, a sip.Address, role Role) {
 	d.change.Put = []Member{{Address: a, Role: role}}
 	d.log = a.URI() + " joined"
 	d.say(toAfter, "", r.uri, noticeJoined(a.User))
@@ -113,7 +117,7 @@ func (c *command) decideAccept(d *decision, r *room) {
 
 func (c *command) decideReject(d *decision, r *room) {
 	if m := c.invitee(d, r); m != nil {
-		d.change.Delete = []Address{m.address()}
+		d.change.Delete = []sip.Address{m.address()}
 		d.log = m.uri + " rejected the invitation"
 	}
 }
@@ -144,7 +148,7 @@ func (c *command) decideRemove(d *decision, r *room) {
 	case m.role&RoleOwner != 0:
 		d.err = c.refuse("[%s] is the room's owner and cannot be removed", m.user())
 	default:
-		d.change.Delete = []Address{m.address()}
+		d.change.Delete = []sip.Address{m.address()}
 		d.log = m.uri + " removed by " + by.uri
 		d.say(toOne, m.uri, r.uri, noticeRemoved)
 		d.say(toAfter, "", r.uri, noticeLeft(m.user()))
@@ -159,7 +163,7 @@ func (c *command) decideLeave(d *decision, r *room) {
 	case m.role&RoleOwner != 0:
 		d.say(toOne, m.uri, r.uri, fmt.Sprintf(noticeOwnerStays, c.start))
 	default:
-		d.change.Delete = []Address{m.address()}
+		d.change.Delete = []sip.Address{m.address()}
 		d.log = m.uri + " left"
 		d.say(toBefore, "", r.uri, noticeLeft(m.user()))
 	}
@@ -173,7 +177,7 @@ func (c *command) decideMembers(d *decision, r *room) {
 	}
 	names := make([]string, 0, r.size)
 	r.roster.each(func(uri string, t tag) {
-		name := "[" + userOf(uri) + "]"
+		name := "[" + sip.UserOf(uri) + "]"
 		switch role := t.role(); {
 		case role&RoleInvited != 0:
 		case role&RoleOwner != 0:

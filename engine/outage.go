@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // Bounds of waiting for the store.
@@ -48,7 +50,7 @@ type outage struct {
 	// suspects are rooms of which a change that was refused here may be in the
 	// database, or still on its way, because the answer to its commit got lost
 	// (ModeDurable). They are settled before they are used again.
-	suspects map[Key]struct{}
+	suspects map[sip.Key]struct{}
 	closed   bool
 	stop     context.CancelFunc // of the goroutine, nil while there is none
 	stopped  chan struct{}      // closed when it has ended
@@ -78,25 +80,25 @@ func (c *Conference) failed(err error) {
 
 // suspect is called when a change of a room may be in the database that was
 // refused here.
-func (c *Conference) suspect(k Key) {
+func (c *Conference) suspect(k sip.Key) {
 	o := &c.outage
 	o.mu.Lock()
 	if o.suspects == nil {
-		o.suspects = make(map[Key]struct{})
+		o.suspects = make(map[sip.Key]struct{})
 	}
 	o.suspects[k] = struct{}{}
 	o.mu.Unlock()
 	c.watch()
 }
 
-func (o *outage) isSuspect(k Key) bool {
+func (o *outage) isSuspect(k sip.Key) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	_, is := o.suspects[k]
 	return is
 }
 
-func (o *outage) settled(k Key) {
+func (o *outage) settled(k sip.Key) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.suspects, k)
@@ -168,10 +170,10 @@ func (c *Conference) looked(ctx context.Context) (over bool) {
 }
 
 // someSuspects returns the rooms to settle in one go.
-func (o *outage) someSuspects() []Key {
+func (o *outage) someSuspects() []sip.Key {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var keys []Key
+	var keys []sip.Key
 	for k := range o.suspects {
 		keys = append(keys, k)
 	}
@@ -228,7 +230,7 @@ func (c *Conference) guarded(run func() error) (err error) {
 
 // settle makes the rows of a room what the room is here, where a change that
 // was refused may have reached them, or may still.
-func (c *Conference) settle(ctx context.Context, k Key) error {
+func (c *Conference) settle(ctx context.Context, k sip.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	release, err := c.turnstile.take(ctx, k)
@@ -240,7 +242,7 @@ func (c *Conference) settle(ctx context.Context, k Key) error {
 }
 
 // settleHeld is settle for who has the room's turn.
-func (c *Conference) settleHeld(ctx context.Context, k Key) error {
+func (c *Conference) settleHeld(ctx context.Context, k sip.Key) error {
 	err := c.guarded(func() error {
 		return c.store.Settle(ctx, k, func(rows *RoomRecord) *Change { return difference(rows, c.lookup(k)) })
 	})
@@ -252,7 +254,7 @@ func (c *Conference) settleHeld(ctx context.Context, k Key) error {
 
 // failedToSettle takes an error of settle. What the database refuses will not
 // be better the next time.
-func (c *Conference) failedToSettle(k Key, err error) {
+func (c *Conference) failedToSettle(k sip.Key, err error) {
 	c.failed(err)
 	switch {
 	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful),

@@ -1,11 +1,15 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"kamailio-imc/engine/sip"
+)
 
 // View returns the room as it is now, nil if there is none. In ModeDatabase it
 // is at most CacheTTL old by its ReadAt, or, while the database is away, as it
 // was last read; the error then says that nothing is known of the room.
-func (c *Conference) View(ctx context.Context, k Key) (*RoomView, error) {
+func (c *Conference) View(ctx context.Context, k sip.Key) (*RoomView, error) {
 	if c.settings.Mode != ModeDatabase {
 		if r := c.lookup(k); r != nil {
 			return r.snapshot(), nil
@@ -25,7 +29,7 @@ func (c *Conference) View(ctx context.Context, k Key) (*RoomView, error) {
 // RoomActive reports whether there is such a room. The error is ErrInvalidURI
 // or that of the store.
 func (c *Conference) RoomActive(ctx context.Context, roomURI string) (bool, error) {
-	a, err := ParseURI(roomURI)
+	a, err := sip.ParseURI(roomURI)
 	if err != nil {
 		return false, err
 	}
@@ -39,11 +43,11 @@ func (c *Conference) RoomActive(ctx context.Context, roomURI string) (bool, erro
 // RoomMember reports whether a user is a member of a room, not merely invited
 // to it. The error is ErrInvalidURI or that of the store.
 func (c *Conference) RoomMember(ctx context.Context, roomURI, userURI string) (bool, error) {
-	a, err := ParseURI(roomURI)
+	a, err := sip.ParseURI(roomURI)
 	if err != nil {
 		return false, err
 	}
-	key, err := AppendKey(nil, userURI)
+	key, err := sip.AppendKey(nil, userURI)
 	if err != nil {
 		return false, err
 	}
@@ -58,7 +62,7 @@ func (c *Conference) RoomMember(ctx context.Context, roomURI, userURI string) (b
 // the stock module lists. The error is ErrInvalidURI, ErrRoomNotFound or that
 // of the store.
 func (c *Conference) Members(ctx context.Context, roomURI string) (*RoomView, error) {
-	a, err := ParseURI(roomURI)
+	a, err := sip.ParseURI(roomURI)
 	if err != nil {
 		return nil, err
 	}

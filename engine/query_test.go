@@ -8,6 +8,7 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 func TestQueries(t *testing.T) {
@@ -24,7 +25,7 @@ func TestQueries(t *testing.T) {
 			assert.Equal(t, want, active, room)
 		}
 		_, err := c.RoomActive(t.Context(), "room")
-		require.ErrorIs(t, err, engine.ErrInvalidURI)
+		require.ErrorIs(t, err, sip.ErrInvalidURI)
 
 		for user, want := range map[string]bool{
 			"sip:alice@example.org": true, "sips:ALICE@example.org:5061": true, "sip:bob@example.org": false, "tel:+49": false,
@@ -37,15 +38,15 @@ func TestQueries(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, is)
 		_, err = c.RoomMember(t.Context(), "room", "sip:alice@example.org")
-		require.ErrorIs(t, err, engine.ErrInvalidURI)
+		require.ErrorIs(t, err, sip.ErrInvalidURI)
 		_, err = c.RoomMember(t.Context(), roomURI, "alice")
-		require.ErrorIs(t, err, engine.ErrInvalidURI)
+		require.ErrorIs(t, err, sip.ErrInvalidURI)
 
 		infos, err := c.Rooms(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, []engine.RoomInfo{
-			{Address: engine.Address{User: "room", Host: "example.org"}, Members: 3, Owner: "sip:alice@example.org"},
-			{Address: engine.Address{User: "den", Host: "example.org"}, Private: true, Members: 1, Owner: "sip:dave@example.org"},
+			{Address: sip.Address{User: "room", Host: "example.org"}, Members: 3, Owner: "sip:alice@example.org"},
+			{Address: sip.Address{User: "den", Host: "example.org"}, Private: true, Members: 1, Owner: "sip:dave@example.org"},
 		}, infos)
 
 		v, err := c.Members(t.Context(), "sip:Room@example.org;lr")
@@ -57,7 +58,7 @@ func TestQueries(t *testing.T) {
 		_, err = c.Members(t.Context(), "sip:nowhere@example.org")
 		require.ErrorIs(t, err, engine.ErrRoomNotFound)
 		_, err = c.Members(t.Context(), "nowhere")
-		require.ErrorIs(t, err, engine.ErrInvalidURI)
+		require.ErrorIs(t, err, sip.ErrInvalidURI)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // reads lets concurrent readers of rooms share queries, in two lanes: one for
@@ -15,8 +17,8 @@ import (
 // and a reader never gets the result of one that began before it asked.
 type reads struct {
 	mu      sync.Mutex // taken before Conference.mu
-	waiting map[Key]*read
-	running map[Key]*read
+	waiting map[sip.Key]*read
+	running map[sip.Key]*read
 	lanes   [2]lane
 	idle    sync.WaitGroup
 }
@@ -42,7 +44,7 @@ var laneKeys = [2]int{smallRooms: 400, otherRooms: 40}
 
 // read is one reading of a room, for all who asked before it began.
 type read struct {
-	key  Key
+	key  sip.Key
 	lane int
 	// touched is when this node decided on a change of the room that it made
 	// while the query ran: what that read may be older. Guarded by reads.mu.
@@ -58,7 +60,7 @@ func (q *reads) wait() { q.idle.Wait() }
 // nil if there is none (ModeDatabase). If the database does not let it be read
 // or ctx ends, it returns what is known of the room, nil if nothing is, and
 // the store's error or that of ctx.
-func (c *Conference) fresh(ctx context.Context, k Key) (*room, error) {
+func (c *Conference) fresh(ctx context.Context, k sip.Key) (*room, error) {
 	asked := time.Now()
 	if r, readAt := c.known(k); r != nil && c.settings.CacheTTL > 0 && asked.Sub(readAt) < c.settings.CacheTTL {
 		return r, nil
@@ -84,7 +86,7 @@ func (c *Conference) fresh(ctx context.Context, k Key) (*room, error) {
 
 // known returns a room as it was last read and when that was, nil if it was
 // not.
-func (c *Conference) known(k Key) (*room, time.Time) {
+func (c *Conference) known(k sip.Key) (*room, time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	r := c.rooms[k]
@@ -95,7 +97,7 @@ func (c *Conference) known(k Key) (*room, time.Time) {
 }
 
 // ask has a room read by the next query of its lane.
-func (c *Conference) ask(k Key) *read {
+func (c *Conference) ask(k sip.Key) *read {
 	lane := otherRooms
 	if size := c.Size(k); size > 0 && size < bigRoom {
 		lane = smallRooms
@@ -108,7 +110,7 @@ func (c *Conference) ask(k Key) *read {
 	}
 	rd := &read{key: k, lane: lane, done: make(chan struct{})}
 	if q.waiting == nil {
-		q.waiting, q.running = make(map[Key]*read), make(map[Key]*read)
+		q.waiting, q.running = make(map[sip.Key]*read), make(map[sip.Key]*read)
 	}
 	q.waiting[k] = rd
 	q.lanes[lane].queue = append(q.lanes[lane].queue, rd)
@@ -146,7 +148,7 @@ func (c *Conference) run(lane int, batch []*read) {
 	q := &c.reads
 	defer q.idle.Done()
 	asked := time.Now()
-	var rooms map[Key]*room
+	var rooms map[sip.Key]*room
 	err := c.guarded(func() (err error) {
 		rooms, err = c.readBatch(batch)
 		return err
@@ -166,10 +168,10 @@ func (c *Conference) run(lane int, batch []*read) {
 }
 
 // readBatch reads rooms. One that is as it is known stays the same object.
-func (c *Conference) readBatch(batch []*read) (map[Key]*room, error) {
+func (c *Conference) readBatch(batch []*read) (map[sip.Key]*room, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	keys := make([]Key, len(batch))
+	keys := make([]sip.Key, len(batch))
 	for i, rd := range batch {
 		keys[i] = rd.key
 	}
@@ -177,7 +179,7 @@ func (c *Conference) readBatch(batch []*read) (map[Key]*room, error) {
 	if err != nil {
 		return nil, err
 	}
-	rooms := make(map[Key]*room, len(found))
+	rooms := make(map[sip.Key]*room, len(found))
 	for k, rec := range found {
 		if old := c.lookup(k); old != nil && old.matches(rec) {
 			rooms[k] = old
@@ -202,7 +204,7 @@ func (c *Conference) readFailed(err error) {
 
 // finish takes over what a batch read and begins the next one. It returns the
 // rooms that others have changed.
-func (c *Conference) finish(lane int, batch []*read, rooms map[Key]*room, asked time.Time, err error) (changed []Key) {
+func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*room, asked time.Time, err error) (changed []sip.Key) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -228,7 +230,7 @@ func (c *Conference) finish(lane int, batch []*read, rooms map[Key]*room, asked 
 
 // adoptLocked puts a room that was read, nil for none, in the place of what is
 // known of it, and reports whether that was another state.
-func (c *Conference) adoptLocked(k Key, r *room, asked time.Time) bool {
+func (c *Conference) adoptLocked(k sip.Key, r *room, asked time.Time) bool {
 	old := c.rooms[k]
 	switch {
 	case r == nil:
@@ -247,7 +249,7 @@ func (c *Conference) adoptLocked(k Key, r *room, asked time.Time) bool {
 // adoptOwn takes over a room, nil for none, as this node has read it under its
 // lock when it decided, or has just written it: what was asked for before then
 // may be older.
-func (c *Conference) adoptOwn(k Key, r *room, decided time.Time, written bool) {
+func (c *Conference) adoptOwn(k sip.Key, r *room, decided time.Time, written bool) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()

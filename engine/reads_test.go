@@ -13,22 +13,23 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/sip"
 )
 
 // hooked is a store whose reads a test may hold up or break.
 type hooked struct {
 	engine.Store
 	mu    sync.Mutex
-	fetch func(keys []engine.Key)
+	fetch func(keys []sip.Key)
 }
 
-func (s *hooked) hook(f func(keys []engine.Key)) {
+func (s *hooked) hook(f func(keys []sip.Key)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fetch = f
 }
 
-func (s *hooked) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+func (s *hooked) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
 	found, err := s.Store.Fetch(ctx, keys)
 	s.mu.Lock()
 	f := s.fetch
@@ -55,7 +56,7 @@ func TestBigRoomHoldsUpNoSmallOne(t *testing.T) {
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
 	send(t, c, "u0", "small", "its size is known now")
 	goOn := make(chan struct{})
-	s.hook(func(keys []engine.Key) {
+	s.hook(func(keys []sip.Key) {
 		for _, k := range keys {
 			if strings.HasPrefix(string(k), "big") {
 				<-goOn
@@ -83,7 +84,7 @@ func TestRefusalTouchesNothing(t *testing.T) {
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
 	reached, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	s.hook(func([]engine.Key) {
+	s.hook(func([]sip.Key) {
 		once.Do(func() {
 			close(reached)
 			<-goOn
@@ -105,7 +106,7 @@ func TestRefusalTouchesNothing(t *testing.T) {
 func TestPanicInAGoroutine(t *testing.T) {
 	s := &hooked{Store: enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))}
 	c, l := withStore(t, engine.ModeDatabase, s, nil)
-	s.hook(func([]engine.Key) { panic("a defect") })
+	s.hook(func([]sip.Key) { panic("a defect") })
 	assert.Equal(t, engine.CodeText, send(t, c, "bob", "", "hello").Code)
 	l.mu.Lock()
 	var lines []string
@@ -176,7 +177,7 @@ func TestRoomsAreCut(t *testing.T) {
 func TestMembershipIsLookedUp(t *testing.T) {
 	c := engine.New(settings(), nil)
 	enter := func(user string) {
-		o := c.Handle(t.Context(), &engine.Request{
+		o := c.Handle(t.Context(), &sip.Request{
 			From: "sip:" + user + "@example.org", RequestURI: roomURI, CallID: "1", Body: []byte("#join"),
 		})
 		require.Equal(t, engine.CodeOK, o.Code)
@@ -196,7 +197,7 @@ func TestMembershipIsLookedUp(t *testing.T) {
 		assert.True(t, ask("new"))
 		assert.True(t, ask("user500"))
 		assert.False(t, ask("nobody"))
-		o := c.Handle(t.Context(), &engine.Request{From: "sip:new@example.org", RequestURI: roomURI, CallID: "1", Body: []byte("#leave")})
+		o := c.Handle(t.Context(), &sip.Request{From: "sip:new@example.org", RequestURI: roomURI, CallID: "1", Body: []byte("#leave")})
 		require.Equal(t, engine.CodeOK, o.Code)
 	})
 	began := time.Now()

@@ -1,15 +1,17 @@
 package engine
 
-// RefusalCode returns the return code of r, whose content this is, if it is
+import "kamailio-imc/engine/sip"
+
+// RefusalCode returns the return code of r, whose content is c, if it is
 // refused whatever it asks for, as when nobody is there to decide it.
-func (c *Content) RefusalCode(r *Request) int {
+func RefusalCode(r *sip.Request, c *sip.Content) int {
 	if len(r.Body) == 0 {
 		return CodeMalformed
 	}
-	if c.Kind != KindCommand {
+	if c.Kind != sip.KindCommand {
 		return CodeText
 	}
-	cmd, ok := parseCommand(c.line)
+	cmd, ok := parseCommand(c.Line)
 	if !ok {
 		return CodeUnparsable
 	}
@@ -22,15 +24,15 @@ const (
 	textNoAnswer = "The server did not confirm the change: please see whether it was made before you try again"
 )
 
-// Unanswered is what the sender of r, whose content this is, is told if nobody
+// Unanswered is what the sender of r, whose content is c, is told if nobody
 // answers it; nil if nothing, as for all that is no command. asked: the engine
 // has got the request and may have decided it.
-func (c *Content) Unanswered(r *Request, asked bool) *Message {
-	if _, _, ok := requestAddresses(r); !ok || c.Kind != KindCommand {
+func Unanswered(r *sip.Request, c *sip.Content, asked bool) *Message {
+	if _, _, ok := requestAddresses(r); !ok || c.Kind != sip.KindCommand {
 		return nil
 	}
 	text := textNoEngine
-	if cmd, ok := parseCommand(c.line); ok && asked && cmd.kind.changes() {
+	if cmd, ok := parseCommand(c.Line); ok && asked && cmd.kind.changes() {
 		text = textNoAnswer
 	}
 	m := reply(r, prefix+text)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"kamailio-imc/engine/sip"
 )
 
 func TestRefusalCode(t *testing.T) {
@@ -26,7 +28,7 @@ func TestRefusalCode(t *testing.T) {
 }
 
 func refusalCode(body string) int {
-	r := &Request{Body: []byte(body)}
-	c := Classify(r, '#', 1)
-	return c.RefusalCode(r)
+	r := &sip.Request{Body: []byte(body)}
+	c := sip.Classify(r, '#', 1)
+	return RefusalCode(r, &c)
 }

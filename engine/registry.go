@@ -3,10 +3,12 @@ package engine
 import (
 	"slices"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // lookup returns the room with this key, nil if there is none.
-func (c *Conference) lookup(k Key) *room {
+func (c *Conference) lookup(k sip.Key) *room {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.rooms[k]
@@ -14,7 +16,7 @@ func (c *Conference) lookup(k Key) *room {
 
 // apply brings a change of the room r into force and returns the room, nil if
 // it is destroyed. The caller has the room's turn.
-func (c *Conference) apply(k Key, r *room, change *Change) *room {
+func (c *Conference) apply(k sip.Key, r *room, change *Change) *room {
 	switch {
 	case change.Empty():
 		return r
@@ -36,13 +38,13 @@ func (c *Conference) apply(k Key, r *room, change *Change) *room {
 }
 
 // install puts a room in the place of the one with its key, or at the end.
-func (c *Conference) install(k Key, r *room) {
+func (c *Conference) install(k sip.Key, r *room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installLocked(k, r)
 }
 
-func (c *Conference) installLocked(k Key, r *room) {
+func (c *Conference) installLocked(k sip.Key, r *room) {
 	if old := c.rooms[k]; old != nil {
 		c.members -= old.size
 		r.at = old.at
@@ -56,13 +58,13 @@ func (c *Conference) installLocked(k Key, r *room) {
 }
 
 // forget removes the room with this key.
-func (c *Conference) forget(k Key) {
+func (c *Conference) forget(k sip.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgetLocked(k)
 }
 
-func (c *Conference) forgetLocked(k Key) {
+func (c *Conference) forgetLocked(k sip.Key) {
 	r := c.rooms[k]
 	if r == nil {
 		return
@@ -137,7 +139,7 @@ func (c *Conference) all() []*room {
 // Size returns how many members, the invited ones included, a room has as far
 // as is known here, 0 if the room is not known. Unlike View it costs nothing
 // that grows with the room.
-func (c *Conference) Size(k Key) int {
+func (c *Conference) Size(k sip.Key) int {
 	r := c.lookup(k)
 	if r == nil {
 		return 0

@@ -2,10 +2,11 @@ package engine
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // room is a room in memory. Its address and its privacy never change.
@@ -32,25 +33,14 @@ type member struct {
 	role Role
 }
 
-func (m *member) address() Address { return addressOf(m.uri) }
+func (m *member) address() sip.Address { return sip.AddressOf(m.uri) }
 
-func (m *member) user() string { return userOf(m.uri) }
+func (m *member) user() string { return sip.UserOf(m.uri) }
 
 // mayManage reports whether the member may invite, add, remove and modify.
 func (m *member) mayManage() bool { return m.role&(RoleOwner|RoleAdmin) != 0 }
 
-// addressOf takes a stored URI sip:user@host apart. A host holds no '@'.
-func addressOf(uri string) Address {
-	at := strings.LastIndexByte(uri, '@')
-	return Address{User: uri[len(scheme):at], Host: uri[at+1:]}
-}
-
-func userOf(uri string) string { return addressOf(uri).User }
-
-// keyOf returns the key of a stored URI.
-func keyOf(uri string) string { return lowerASCII(uri[len(scheme):]) }
-
-func newRoom(a Address, private bool) *room { return &room{uri: a.URI(), private: private} }
+func newRoom(a sip.Address, private bool) *room { return &room{uri: a.URI(), private: private} }
 
 // newRoomFrom makes a room of its rows.
 func newRoomFrom(rec *RoomRecord) *room {
@@ -75,10 +65,10 @@ func (r *room) fill(members []member) {
 
 func (r *room) makeIndex() {
 	r.index = make(map[string]uint64, r.size)
-	r.roster.each(func(uri string, t tag) { r.index[keyOf(uri)] = t.seq() })
+	r.roster.each(func(uri string, t tag) { r.index[sip.KeyOf(uri)] = t.seq() })
 }
 
-func (r *room) address() Address { return addressOf(r.uri) }
+func (r *room) address() sip.Address { return sip.AddressOf(r.uri) }
 
 // spotOf returns where in the roster the member or the invited one with this
 // key is.
@@ -92,7 +82,7 @@ func (r *room) spotOf(key string) (at spot, ok bool) {
 	}
 	for i, p := range r.roster {
 		for j, uri := range p.uris {
-			if equalFold(uri[len(scheme):], key) {
+			if sip.HasKey(uri, key) {
 				return spot{i, j}, true
 			}
 		}
@@ -205,14 +195,14 @@ func (r *room) equal(other *room) bool {
 // matches reports whether rows are those of a room that nobody changes. It
 // allocates nothing: most reads of a room find what is known.
 func (r *room) matches(rec *RoomRecord) bool {
-	if r.private != rec.Private || r.size != len(rec.Members) || !isURIOf(r.uri, &rec.Address) {
+	if r.private != rec.Private || r.size != len(rec.Members) || !rec.IsURI(r.uri) {
 		return false
 	}
 	at := 0 // in the rows: the first one, then from the last one on
 	for _, p := range r.roster {
 		for i, uri := range p.uris {
 			m := &rec.Members[at]
-			if m.Role != p.tags[i].role() || !isURIOf(uri, &m.Address) {
+			if m.Role != p.tags[i].role() || !m.IsURI(uri) {
 				return false
 			}
 			if at == 0 {
@@ -222,10 +212,4 @@ func (r *room) matches(rec *RoomRecord) bool {
 		}
 	}
 	return true
-}
-
-// isURIOf reports whether uri is a.URI().
-func isURIOf(uri string, a *Address) bool {
-	at := len(scheme) + len(a.User)
-	return len(uri) == at+1+len(a.Host) && uri[len(scheme):at] == a.User && uri[at] == '@' && uri[at+1:] == a.Host
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/engine/sip"
 )
 
 // stockList is the list of imc_add_member and imc_del_member: the first member
@@ -35,15 +37,15 @@ func TestOrderIsStock(t *testing.T) {
 		if users > maxPart {
 			rounds, every = 20000, 500
 		}
-		r := newRoom(Address{"room", "example.org"}, false)
+		r := newRoom(sip.Address{User: "room", Host: "example.org"}, false)
 		var stock stockList
 		for round := range rounds {
-			a := Address{fmt.Sprintf("u%d", rng.IntN(users)), "example.org"}
+			a := sip.Address{User: fmt.Sprintf("u%d", rng.IntN(users)), Host: "example.org"}
 			m := r.find(string(a.Key()))
 			require.Equal(t, slices.Contains(stock, a.URI()), m != nil)
 			if m != nil {
 				require.Equal(t, a.URI(), m.uri)
-				r.apply(&Change{Delete: []Address{a}})
+				r.apply(&Change{Delete: []sip.Address{a}})
 				stock.remove(a.URI())
 			} else {
 				r.apply(&Change{Put: []Member{{Address: a}}})
@@ -56,8 +58,8 @@ func TestOrderIsStock(t *testing.T) {
 			require.True(t, slices.Equal(stock, v.Members))
 			checkRoster(t, r)
 			for i, uri := range v.Members {
-				require.Equal(t, i, located(t, r, uri[len(scheme):]))
-				require.Equal(t, i, v.Index([]byte(uri[len(scheme):])))
+				require.Equal(t, i, located(t, r, sip.KeyOf(uri)))
+				require.Equal(t, i, v.Index([]byte(sip.KeyOf(uri))))
 			}
 		}
 	}
@@ -97,18 +99,18 @@ func located(t *testing.T, r *room, key string) int {
 
 func TestViewLeavesInvitedOut(t *testing.T) {
 	for _, users := range []int{6, 40} {
-		r := newRoom(Address{"room", "example.org"}, true)
+		r := newRoom(sip.Address{User: "room", Host: "example.org"}, true)
 		for i := range users {
 			role := RoleMember
 			if i%3 == 1 {
 				role = RoleInvited
 			}
-			r.apply(&Change{Put: []Member{{Address{fmt.Sprintf("U%d", i), "example.org"}, role}}})
+			r.apply(&Change{Put: []Member{{sip.Address{User: fmt.Sprintf("U%d", i), Host: "example.org"}, role}}})
 		}
 		v := r.snapshot()
 		assert.Same(t, v, r.snapshot())
 		assert.True(t, v.Private)
-		assert.Equal(t, Key("room@example.org"), v.Key())
+		assert.Equal(t, sip.Key("room@example.org"), v.Key())
 		assert.Len(t, v.Members, users-users/3-(users%3)/2)
 		assert.Len(t, v.All, users)
 		for i := range users {
@@ -122,7 +124,7 @@ func TestViewLeavesInvitedOut(t *testing.T) {
 		assert.Equal(t, -1, v.Index([]byte("nobody@example.org")))
 
 		// An accepted invitation keeps its place; the old view stays as it was.
-		r.apply(&Change{Put: []Member{{Address{"u1", "EXAMPLE.org"}, RoleMember}}})
+		r.apply(&Change{Put: []Member{{sip.Address{User: "u1", Host: "EXAMPLE.org"}, RoleMember}}})
 		assert.Equal(t, v.All, r.snapshot().All)
 		assert.Contains(t, r.snapshot().Members, "sip:U1@example.org")
 		assert.NotContains(t, v.Members, "sip:U1@example.org")
@@ -147,9 +149,9 @@ func TestRoomViewIndex(t *testing.T) {
 
 func TestMatches(t *testing.T) {
 	for _, size := range []int{0, 1, 2, 5, 1500} {
-		rec := &RoomRecord{Address: Address{"Room", "example.org"}}
+		rec := &RoomRecord{Address: sip.Address{User: "Room", Host: "example.org"}}
 		for i := range size {
-			rec.Members = append(rec.Members, Member{Address{fmt.Sprintf("u%d", i), "example.org"}, Role(i % 3)})
+			rec.Members = append(rec.Members, Member{sip.Address{User: fmt.Sprintf("u%d", i), Host: "example.org"}, Role(i % 3)})
 		}
 		r := newRoomFrom(rec)
 		assert.True(t, r.matches(rec))
@@ -218,16 +220,16 @@ func splitLines(s string) []string {
 func BenchmarkJoinLeave(b *testing.B) {
 	for _, size := range []int{10, 10000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			r := newRoom(Address{"room", "example.org"}, false)
+			r := newRoom(sip.Address{User: "room", Host: "example.org"}, false)
 			for i := range size {
-				r.apply(&Change{Put: []Member{{Address: Address{fmt.Sprintf("u%d", i), "example.org"}}}})
+				r.apply(&Change{Put: []Member{{Address: sip.Address{User: fmt.Sprintf("u%d", i), Host: "example.org"}}}})
 			}
-			a := Address{"joiner", "example.org"}
+			a := sip.Address{User: "joiner", Host: "example.org"}
 			b.ReportAllocs()
 			for b.Loop() {
 				r.apply(&Change{Put: []Member{{Address: a}}})
 				r.roster.recipients()
-				r.apply(&Change{Delete: []Address{a}})
+				r.apply(&Change{Delete: []sip.Address{a}})
 				r.roster.recipients()
 			}
 		})
@@ -239,16 +241,16 @@ func BenchmarkJoinLeave(b *testing.B) {
 func TestRegistry(t *testing.T) {
 	c := New(Settings{CommandStart: '#'}, nil)
 	rng := rand.New(rand.NewPCG(3, 4))
-	var want []Key
+	var want []sip.Key
 	for range 2000 {
-		a := Address{fmt.Sprintf("r%d", rng.IntN(300)), "example.org"}
+		a := sip.Address{User: fmt.Sprintf("r%d", rng.IntN(300)), Host: "example.org"}
 		k := a.Key()
 		if i := slices.Index(want, k); i >= 0 {
 			c.apply(k, c.lookup(k), &Change{Room: a, Destroy: true})
 			want = slices.Delete(want, i, i+1)
 			require.Zero(t, c.Size(k))
 		} else {
-			c.apply(k, nil, &Change{Room: a, Create: true, Put: []Member{{Address: a}, {Address: Address{"x", "y"}}}})
+			c.apply(k, nil, &Change{Room: a, Create: true, Put: []Member{{Address: a}, {Address: sip.Address{User: "x", Host: "y"}}}})
 			want = append(want, k)
 			require.Equal(t, 2, c.Size(k))
 		}
@@ -257,7 +259,7 @@ func TestRegistry(t *testing.T) {
 		require.Equal(t, 2*len(want), members)
 		require.LessOrEqual(t, len(c.order), max(64, 2*len(want)+2))
 	}
-	var got []Key
+	var got []sip.Key
 	for _, r := range c.all() {
 		got = append(got, r.address().Key())
 	}

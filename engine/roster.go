@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"kamailio-imc/engine/sip"
+)
 
 // A roster is the list of a room's members and invited ones in the order of
 // the stock module: the first one, then the newest to the oldest. It is cut
@@ -192,7 +196,7 @@ func (r roster) each(f func(uri string, t tag)) {
 func (r roster) members() []Member {
 	var members []Member
 	r.each(func(uri string, t tag) {
-		members = append(members, Member{Address: addressOf(uri), Role: t.role()})
+		members = append(members, Member{Address: sip.AddressOf(uri), Role: t.role()})
 	})
 	if len(members) > 1 {
 		slices.Reverse(members[1:])

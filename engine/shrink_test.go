@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"kamailio-imc/engine/sip"
 )
 
 // TestKnownRoomsAreBounded: in ModeDatabase rooms that were not used lately are
@@ -14,7 +16,7 @@ func TestKnownRoomsAreBounded(t *testing.T) {
 	c := New(Settings{CommandStart: '#', Mode: ModeDatabase}, nil)
 	now := time.Now()
 	read := func(i int, at time.Time) {
-		r := newRoomFrom(&RoomRecord{Address: Address{fmt.Sprintf("r%d", i), "h"}, Members: []Member{{Address{"a", "h"}, RoleOwner}}})
+		r := newRoomFrom(&RoomRecord{Address: sip.Address{User: fmt.Sprintf("r%d", i), Host: "h"}, Members: []Member{{sip.Address{User: "a", Host: "h"}, RoleOwner}}})
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.adoptLocked(r.address().Key(), r, at)

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+
+	"kamailio-imc/engine/sip"
 )
 
 // Errors of a Store. Of a call that ends with one of them nothing is in the
@@ -38,14 +40,14 @@ var (
 
 // RoomRecord is a room as it is stored. Members are in joining order.
 type RoomRecord struct {
-	Address
+	sip.Address
 	Private bool
 	Members []Member
 }
 
 // RoomInfo is a line of a list of rooms.
 type RoomInfo struct {
-	Address
+	sip.Address
 	Private bool
 	Members int    // all rows, the invited ones too, as the stock module counts
 	Owner   string // URI of the first member in the list, "" if there is none
@@ -54,12 +56,12 @@ type RoomInfo struct {
 // Change is what one command does to one room. It is applied as a whole or
 // not at all.
 type Change struct {
-	Room    Address
-	Create  bool      // insert the room's row; Private counts
-	Private bool      // of the created room
-	Destroy bool      // delete the room's row and all its members
-	Put     []Member  // insert, or set the role of the row with the same key
-	Delete  []Address // delete the members' rows
+	Room    sip.Address
+	Create  bool          // insert the room's row; Private counts
+	Private bool          // of the created room
+	Destroy bool          // delete the room's row and all its members
+	Put     []Member      // insert, or set the role of the row with the same key
+	Delete  []sip.Address // delete the members' rows
 }
 
 // Empty reports whether the change changes nothing.
@@ -83,7 +85,7 @@ type Store interface {
 	// all members in the order of their ids. It reports odd rows through note.
 	// It first waits, for a bounded time, for what an earlier life of this
 	// server may have left running in the database.
-	Load(ctx context.Context, room func(a Address, private bool), member func(room Key, m Member), note func(Note)) error
+	Load(ctx context.Context, room func(a sip.Address, private bool), member func(room sip.Key, m Member), note func(Note)) error
 
 	// Commit writes c in one transaction.
 	Commit(ctx context.Context, c *Change) error
@@ -93,23 +95,23 @@ type Store interface {
 	// none), writes what decide returns (nil or empty: nothing) and commits.
 	// decide may be called again after a deadlock or a conflict; its last
 	// call is the one that counts.
-	Update(ctx context.Context, room Key, decide func(*RoomRecord) *Change) error
+	Update(ctx context.Context, room sip.Key, decide func(*RoomRecord) *Change) error
 
 	// Settle is Update for a room of which a change may still be on its way
 	// into the database (ErrDoubtful): it waits for that, so that decide sees
 	// what came of it.
-	Settle(ctx context.Context, room Key, decide func(*RoomRecord) *Change) error
+	Settle(ctx context.Context, room sip.Key, decide func(*RoomRecord) *Change) error
 
 	// Fetch reads the rooms with these keys, with one query however many there
 	// are. Rooms that do not exist are left out.
-	Fetch(ctx context.Context, rooms []Key) (map[Key]*RoomRecord, error)
+	Fetch(ctx context.Context, rooms []sip.Key) (map[sip.Key]*RoomRecord, error)
 
 	// List reads all rooms, ordered by id: their addresses and privacy.
 	List(ctx context.Context) ([]RoomInfo, error)
 
 	// RoomsOf returns the rooms in which a user is a member, not merely
 	// invited.
-	RoomsOf(ctx context.Context, user Key) ([]Key, error)
+	RoomsOf(ctx context.Context, user sip.Key) ([]sip.Key, error)
 
 	// Probe tries whether changes can be committed, without making one. It
 	// touches no room, and waits for none.

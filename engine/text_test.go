@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // TestTextIsOneDecision holds what a process with a view decides against what
@@ -26,15 +27,15 @@ func TestTextIsOneDecision(t *testing.T) {
 		for _, from := range []string{"user0", "USER1", fmt.Sprintf("user%d", size-1), "invitee", "nobody", "tel:+49", "sip:a<b@c"} {
 			r := request(from, "", "hello")
 			out := c.Handle(t.Context(), r)
-			key, err := engine.AppendKey(nil, r.From)
+			key, err := sip.AppendKey(nil, r.From)
 			sender := v.Index(key)
 			if err != nil || sender < 0 {
 				assert.Negative(t, out.Code, from)
 				continue
 			}
 			assert.Equal(t, engine.CodeOK, out.Code, from)
-			content := engine.Classify(r, '#', 1)
-			plan := engine.PlanText(nil, v.Members[sender], &content)
+			content := sip.Classify(r, '#', 1)
+			plan := sip.PlanText(nil, v.Members[sender], &content)
 			assert.True(t, content.GoesOn())
 			var received []string
 			for _, m := range out.Messages {
@@ -52,27 +53,4 @@ func TestTextWithoutRoom(t *testing.T) {
 	c := engine.New(settings(), nil)
 	assert.Equal(t, engine.CodeText, c.Handle(t.Context(), request("a", "", "hello")).Code)
 	assert.Equal(t, engine.CodeMalformed, c.Handle(t.Context(), request("a", "", "")).Code)
-}
-
-func TestPlanTextDoesNotAllocate(t *testing.T) {
-	r := request("user20", "", "hello")
-	r.Headers = "Supported: outbound, path\r\nDate: Tue, 24 Nov 2026 17:00:00 GMT\r\n"
-	buf := make([]byte, 0, 256)
-	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		content := engine.Classify(r, '#', 1)
-		plan := engine.PlanText(buf, "sip:user20@example.org", &content)
-		if !content.GoesOn() || len(plan.Headers) == 0 {
-			t.Fail()
-		}
-	}))
-}
-
-func BenchmarkPlanText(b *testing.B) {
-	r := request("bob", "", "hello")
-	buf := make([]byte, 0, 256)
-	b.ReportAllocs()
-	for b.Loop() {
-		content := engine.Classify(r, '#', 1)
-		engine.PlanText(buf, "sip:bob@example.org", &content)
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"kamailio-imc/engine/sip"
 )
 
 // turnstile lets the commands on one room pass one after the other, in the
@@ -12,7 +14,7 @@ import (
 // that only reads rooms takes one.
 type turnstile struct {
 	mu    sync.Mutex // a leaf
-	turns map[Key]*turn
+	turns map[sip.Key]*turn
 }
 
 // turn is there while somebody has it.
@@ -24,12 +26,12 @@ type turn struct {
 
 // take waits for the turn of a room. The error is that of ctx. release gives
 // the turn to the next one.
-func (t *turnstile) take(ctx context.Context, k Key) (release func(), err error) {
+func (t *turnstile) take(ctx context.Context, k sip.Key) (release func(), err error) {
 	t.mu.Lock()
 	tn := t.turns[k]
 	if tn == nil {
 		if t.turns == nil {
-			t.turns = make(map[Key]*turn)
+			t.turns = make(map[sip.Key]*turn)
 		}
 		t.turns[k] = &turn{}
 		t.mu.Unlock()
@@ -64,7 +66,7 @@ func (t *turnstile) leave(tn *turn, mine chan struct{}) bool {
 }
 
 // pass ends a turn and gives it to the next one.
-func (t *turnstile) pass(k Key) {
+func (t *turnstile) pass(k sip.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tn := t.turns[k]

@@ -1,5 +1,7 @@
 package engine
 
+import "kamailio-imc/engine/sip"
+
 // Return codes of imc_manager(), as scripts test them in $rc. They are those
 // of the stock module; errors.go maps each sentinel error to one of them.
 const (
@@ -20,17 +22,6 @@ const (
 	CodeText       = -200
 )
 
-// Key identifies a room or a user: "user@host" in lower case (ASCII only, as
-// strncasecmp does). Port, parameters and scheme do not count.
-type Key string
-
-// Address is the user and the host of a SIP URI in the case in which they
-// were first seen.
-type Address struct {
-	User string
-	Host string
-}
-
 // Role is what a member may do, in the bits of the column flag of the
 // members' table.
 type Role uint8
@@ -45,24 +36,13 @@ const (
 
 // Member is one row of the members' table: a user in a room, or invited to it.
 type Member struct {
-	Address
+	sip.Address
 	Role Role
-}
-
-// Request is one MESSAGE as the script handed it to imc_manager().
-type Request struct {
-	From        string // URI of the From header as it came
-	RequestURI  string // as it came, or as the script rewrote it
-	CallID      string // "" if there is none
-	ContentType string // value of the header, "" if there is none
-	Headers     string // further header fields that matter to a room, as they came, each with its CRLF
-	Socket      string // where it was received, "udp:host:port"; "" if unknown
-	Body        []byte // valid during the call only
 }
 
 // Message is one SIP MESSAGE body to be sent to one or more recipients.
 type Message struct {
-	Room        Key        // whose queue it belongs to; "" for none
+	Room        sip.Key    // whose queue it belongs to; "" for none
 	From        string     // URI: the room's, or the Request-URI as it came
 	To          [][]string // URIs in parts, each Request-URI and To of its own MESSAGE; shared, never changed
 	ContentType string     // never empty

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"kamailio-imc/engine/sip"
 )
 
 // linearMembers is the number of members up to which looking at one after the
@@ -13,7 +15,7 @@ const linearMembers = 16
 // RoomView is one state of a room: what a text needs to know of it. It is
 // never changed, and may be used from any goroutine.
 type RoomView struct {
-	Address
+	sip.Address
 	URI     string // sip:user@host
 	Private bool
 	// Members are the URIs of the members in the order of #members: the first
@@ -41,7 +43,7 @@ type memberIndex struct {
 func (v *RoomView) Index(k []byte) int {
 	if len(v.Members) <= linearMembers {
 		for i, uri := range v.Members {
-			if HasKey(uri, k) {
+			if sip.HasKey(uri, k) {
 				return i
 			}
 		}
@@ -50,7 +52,7 @@ func (v *RoomView) Index(k []byte) int {
 	v.index.once.Do(func() {
 		v.index.positions = make(map[string]int32, len(v.Members))
 		for i, uri := range v.Members {
-			v.index.positions[lowerASCII(uri[len(scheme):])] = int32(i)
+			v.index.positions[sip.KeyOf(uri)] = int32(i)
 		}
 	})
 	if i, ok := v.index.positions[string(k)]; ok {

@@ -88,7 +88,7 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 		}
 	}
 	content := engine.Classify(r, p.settings.CommandStart, p.settings.MaxHops)
-	reply.Code = content.RefusalCode(r)
+	reply.Code = engine.RefusalCode(r, &content)
 	defer p.count(content.Kind, reply)
 	debugHandle(r)
 	if out, settled := engine.Settle(r, &content); settled {
@@ -100,7 +100,7 @@ func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
 	}
 	ctx, cancel, err := p.host.local()
 	if err != nil {
-		if m := content.Unanswered(r, false); m != nil {
+		if m := engine.Unanswered(r, &content, false); m != nil {
 			message(reply, m)
 		}
 		note(reply, engine.LevelError, err.Error())

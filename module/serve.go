@@ -142,8 +142,8 @@ func (h *Host) serveNotReady(kind byte, payload []byte, a *answer) {
 			return
 		}
 		content := engine.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
-		a.code = content.RefusalCode(&r)
-		if m := content.Unanswered(&r, false); m != nil {
+		a.code = engine.RefusalCode(&r, &content)
+		if m := engine.Unanswered(&r, &content, false); m != nil {
 			message(a, m)
 		}
 		note(a, engine.LevelInfo, fmt.Sprintf("room %s: request of %s refused: %v", clip(r.RequestURI), clip(r.From), errNotReady))
@@ -171,7 +171,7 @@ func (h *Host) serveRequest(payload []byte, whole bool, a *answer) {
 	}
 	debugServe(&r)
 	content := engine.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
-	a.code = content.RefusalCode(&r)
+	a.code = engine.RefusalCode(&r, &content)
 	ctx, cancel, ok := h.within(deadline)
 	if !ok {
 		a.done = true

@@ -100,7 +100,7 @@ func (w *Worker) handle(r *engine.Request, content *engine.Content, reply *Reply
 		}
 	}
 	if err != nil {
-		if m := content.Unanswered(r, w.asked); m != nil {
+		if m := engine.Unanswered(r, content, w.asked); m != nil {
 			message(reply, m)
 		}
 		return w.unanswered(err, fmt.Sprintf("room %s: request of %s refused", clip(r.RequestURI), clip(r.From)), reply)

@@ -10,14 +10,15 @@ import (
 	"sync/atomic"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // Store is an engine.Store in memory. Its methods may be called from any
 // goroutine.
 type Store struct {
 	mu      sync.Mutex
-	rooms   map[engine.Key]*engine.RoomRecord
-	order   []engine.Key
+	rooms   map[sip.Key]*engine.RoomRecord
+	order   []sip.Key
 	err     error
 	lose    int
 	gate    chan struct{}
@@ -35,7 +36,7 @@ var _ engine.Store = (*Store)(nil)
 
 // NewStore makes a Store that holds rooms.
 func NewStore(rooms ...*engine.RoomRecord) *Store {
-	s := &Store{rooms: make(map[engine.Key]*engine.RoomRecord)}
+	s := &Store{rooms: make(map[sip.Key]*engine.RoomRecord)}
 	for _, r := range rooms {
 		s.rooms[r.Key()] = clone(r)
 		s.order = append(s.order, r.Key())
@@ -92,7 +93,7 @@ func (s *Store) Counts() Counts {
 }
 
 // Room returns a copy of a stored room, nil if there is none.
-func (s *Store) Room(k engine.Key) *engine.RoomRecord {
+func (s *Store) Room(k sip.Key) *engine.RoomRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return clone(s.rooms[k])
@@ -109,14 +110,14 @@ func (s *Store) Put(r *engine.RoomRecord) {
 }
 
 // Drop deletes a room as another node would.
-func (s *Store) Drop(k engine.Key) {
+func (s *Store) Drop(k sip.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(k)
 }
 
 // Load implements engine.Store.
-func (s *Store) Load(ctx context.Context, room func(engine.Address, bool), member func(engine.Key, engine.Member), _ func(engine.Note)) error {
+func (s *Store) Load(ctx context.Context, room func(sip.Address, bool), member func(sip.Key, engine.Member), _ func(engine.Note)) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (s *Store) Commit(ctx context.Context, c *engine.Change) error {
 }
 
 // Update implements engine.Store.
-func (s *Store) Update(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+func (s *Store) Update(ctx context.Context, k sip.Key, decide func(*engine.RoomRecord) *engine.Change) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (s *Store) Update(ctx context.Context, k engine.Key, decide func(*engine.Ro
 }
 
 // Settle implements engine.Store.
-func (s *Store) Settle(ctx context.Context, k engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+func (s *Store) Settle(ctx context.Context, k sip.Key, decide func(*engine.RoomRecord) *engine.Change) error {
 	return s.Update(ctx, k, decide)
 }
 
@@ -169,13 +170,13 @@ func (s *Store) Settle(ctx context.Context, k engine.Key, decide func(*engine.Ro
 func (s *Store) Probe(ctx context.Context) error { return s.enter(ctx) }
 
 // RoomsOf implements engine.Store.
-func (s *Store) RoomsOf(ctx context.Context, user engine.Key) ([]engine.Key, error) {
+func (s *Store) RoomsOf(ctx context.Context, user sip.Key) ([]sip.Key, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var keys []engine.Key
+	var keys []sip.Key
 	for k, r := range s.rooms {
 		if slices.ContainsFunc(r.Members, func(m engine.Member) bool { return m.Key() == user && m.Role&engine.RoleInvited == 0 }) {
 			keys = append(keys, k)
@@ -185,11 +186,11 @@ func (s *Store) RoomsOf(ctx context.Context, user engine.Key) ([]engine.Key, err
 }
 
 // Fetch implements engine.Store.
-func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
+func (s *Store) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
 	s.mu.Lock()
 	s.counts.Fetches++
 	s.counts.Keys += len(keys)
-	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
+	found := make(map[sip.Key]*engine.RoomRecord, len(keys))
 	for _, k := range keys {
 		if r := s.rooms[k]; r != nil {
 			found[k] = clone(r)
@@ -285,9 +286,9 @@ func (s *Store) write(c *engine.Change) error {
 	return nil
 }
 
-func (s *Store) drop(k engine.Key) {
+func (s *Store) drop(k sip.Key) {
 	delete(s.rooms, k)
-	s.order = slices.DeleteFunc(s.order, func(o engine.Key) bool { return o == k })
+	s.order = slices.DeleteFunc(s.order, func(o sip.Key) bool { return o == k })
 }
 
 func clone(r *engine.RoomRecord) *engine.RoomRecord {

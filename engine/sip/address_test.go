@@ -1,4 +1,4 @@
-package engine_test
+package sip_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // The expectations of TestParseURI are those of Kamailio's parse_uri, but for
@@ -70,46 +70,46 @@ var uriTests = []struct {
 
 func TestParseURI(t *testing.T) {
 	for _, test := range uriTests {
-		a, err := engine.ParseURI(test.uri)
-		key, keyErr := engine.AppendKey([]byte("x"), test.uri)
+		a, err := sip.ParseURI(test.uri)
+		key, keyErr := sip.AppendKey([]byte("x"), test.uri)
 		if test.user == "" {
-			assert.ErrorIs(t, err, engine.ErrInvalidURI, test.uri)
-			assert.ErrorIs(t, keyErr, engine.ErrInvalidURI, test.uri)
+			assert.ErrorIs(t, err, sip.ErrInvalidURI, test.uri)
+			assert.ErrorIs(t, keyErr, sip.ErrInvalidURI, test.uri)
 			assert.Equal(t, "x", string(key))
 			continue
 		}
 		require.NoError(t, err, test.uri)
 		require.NoError(t, keyErr, test.uri)
-		assert.Equal(t, engine.Address{User: test.user, Host: test.host}, a, test.uri)
+		assert.Equal(t, sip.Address{User: test.user, Host: test.host}, a, test.uri)
 		assert.Equal(t, "sip:"+test.user+"@"+test.host, a.URI())
 		assert.Equal(t, "x"+string(a.Key()), string(key))
 	}
 }
 
 func TestParseURIWithoutUserOrHost(t *testing.T) {
-	for uri, want := range map[string]engine.Address{
+	for uri, want := range map[string]sip.Address{
 		"sip:example.org":           {Host: "example.org"},
 		"sip:example.org:5060;lr":   {Host: "example.org"},
 		"sip:[::1]":                 {Host: "[::1]"},
 		"tel:+4930123":              {User: "+4930123"},
 		"TEL:+4930;phone-context=x": {User: "+4930"},
 	} {
-		a, err := engine.ParseURI(uri)
+		a, err := sip.ParseURI(uri)
 		require.NoError(t, err, uri)
 		assert.Equal(t, want, a, uri)
 	}
 }
 
 func TestKeyFoldsASCIIOnly(t *testing.T) {
-	a := engine.Address{User: "ÄLice[Z", Host: "EXAMPLE.org"}
-	assert.Equal(t, engine.Key("Älice[z@example.org"), a.Key())
+	a := sip.Address{User: "ÄLice[Z", Host: "EXAMPLE.org"}
+	assert.Equal(t, sip.Key("Älice[z@example.org"), a.Key())
 }
 
 func TestAppendKeyDoesNotAllocate(t *testing.T) {
 	buf := make([]byte, 0, 128)
 	uri := "sip:Alice;x=y:secret@Example.org:5060;transport=tcp?a=b"
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		_, _ = engine.AppendKey(buf, uri)
+		_, _ = sip.AppendKey(buf, uri)
 	}))
 }
 
@@ -118,7 +118,7 @@ func FuzzParseURI(f *testing.F) {
 		f.Add(test.uri)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		a, err := engine.ParseURI(uri)
+		a, err := sip.ParseURI(uri)
 		if err != nil {
 			return
 		}
@@ -129,7 +129,7 @@ func FuzzParseURI(f *testing.F) {
 			return
 		}
 		// What is stored and sent is read as the same again.
-		again, err := engine.ParseURI(a.URI())
+		again, err := sip.ParseURI(a.URI())
 		if err != nil || again != a {
 			t.Fatalf("%q gives %+v, and that %+v, %v", uri, a, again, err)
 		}

@@ -1,4 +1,4 @@
-package engine
+package sip
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func eachPart(contentType string, body []byte, part func(entity) bool) {
 }
 
 // readPart reads one part. One without header fields begins with the empty
-// line that ends them.
+// Line that ends them.
 func readPart(b []byte) entity {
 	if headers, body, ok := headerBlock(b); ok {
 		return partOf(headers, body)

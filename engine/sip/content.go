@@ -1,13 +1,14 @@
-package engine
+package sip
 
 import (
 	"errors"
 	"strconv"
-	"strings"
 )
 
+// TypeText is the Content-Type of notices, and of texts that say none.
+const TypeText = "text/plain"
+
 const (
-	textPlain  = "text/plain"
 	typeHTML   = "text/html"
 	typeCPIM   = "message/cpim"
 	typeIMDN   = "message/imdn+xml"
@@ -44,11 +45,13 @@ type Content struct {
 	// Hops is how many rooms it came through: 0 from a user, 1 from a room
 	// that had it from a user, and so on.
 	Hops int
+	// Line is the text of a KindCommand, from the start byte on.
+	Line []byte
+	// Why says for the log why it cannot be read: KindUnreadable, KindTooLong.
+	Why string
 
 	e    entity // what goes on
 	cpim bool   // e is a message/cpim whose From is to be the sender's
-	line []byte // KindCommand: its text, from the start byte on
-	why  string // KindUnreadable: for the log
 }
 
 // GoesOn reports whether the content is for the other members of the room.
@@ -81,11 +84,11 @@ func (e *entity) takeAll(headers string) (hops int) {
 		var name, value string
 		name, value, headers = nextField(headers)
 		switch {
-		case equalFold(name, nameSupported), equalFold(name, "k"):
+		case EqualFold(name, nameSupported), EqualFold(name, "k"):
 			if hops == 0 && hasToken(value, ourName) {
 				hops = 1
 			}
-		case equalFold(name, nameHops):
+		case EqualFold(name, nameHops):
 			if n, err := strconv.Atoi(value); err == nil && n > hops {
 				hops = n
 			}
@@ -94,18 +97,6 @@ func (e *entity) takeAll(headers string) (hops int) {
 		}
 	}
 	return hops
-}
-
-// hasToken reports whether a list with commas holds token (in lower case).
-func hasToken(list, token string) bool {
-	for list != "" {
-		var one string
-		one, list, _ = strings.Cut(list, ",")
-		if equalFold(strings.Trim(one, blanks), token) {
-			return true
-		}
-	}
-	return false
 }
 
 // looker looks into the body of one request.
@@ -125,7 +116,7 @@ func (l *looker) look(e entity, depth int) Content {
 	case e.isType(typeIMDN):
 		return Content{Kind: KindReceipt}
 	case !e.encoded() && !e.isFile() && l.begins(e.body):
-		return Content{Kind: KindCommand, line: e.body}
+		return Content{Kind: KindCommand, Line: e.body}
 	case e.isType(typeTyping):
 		return Content{Kind: KindTyping, e: e}
 	case e.isType(typeCPIM):
@@ -162,10 +153,10 @@ func (l *looker) text(e entity) Content {
 		}
 	case isHTML:
 		if l.begins(body) || htmlBegins(body, l.start) {
-			return Content{Kind: KindCommand, line: htmlText(body)}
+			return Content{Kind: KindCommand, Line: htmlText(body)}
 		}
 	case l.begins(body):
-		return Content{Kind: KindCommand, line: body}
+		return Content{Kind: KindCommand, Line: body}
 	}
 	// What is left of the fields describes the text as it goes on.
 	e.fields[contentEncoding], e.fields[transferEncoding], e.fields[mimeVersion] = "", "", ""
@@ -226,11 +217,11 @@ func (l *looker) multipart(e entity, depth int) Content {
 	return found
 }
 
-func unreadable(why string) Content { return Content{Kind: KindUnreadable, why: why} }
+func unreadable(why string) Content { return Content{Kind: KindUnreadable, Why: why} }
 
 func undecodable(err error) Content {
 	if errors.Is(err, errTooLong) {
-		return Content{Kind: KindTooLong}
+		return Content{Kind: KindTooLong, Why: err.Error()}
 	}
 	return unreadable(err.Error())
 }

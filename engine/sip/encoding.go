@@ -1,4 +1,4 @@
-package engine
+package sip
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func isIdentity(name string) bool {
 		return true
 	}
 	for _, identity := range [...]string{"identity", "7bit", "8bit", "binary"} {
-		if equalFold(strings.Trim(name, blanks), identity) {
+		if EqualFold(strings.Trim(name, blanks), identity) {
 			return true
 		}
 	}

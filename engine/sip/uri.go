@@ -1,98 +1,6 @@
-package engine
+package sip
 
-import (
-	"errors"
-	"strings"
-	"unicode/utf8"
-)
-
-// ErrInvalidURI says that a string is no URI of a user or a room.
-var ErrInvalidURI = errors.New("invalid URI")
-
-// Longest user or host, and longest room URI, in bytes: the columns of the stock tables
-// are VARCHAR(64). They count characters; bytes are counted here because that
-// holds whatever the character set of the tables is.
-const (
-	maxName    = 64
-	maxRoomURI = 64
-)
-
-const scheme = "sip:"
-
-// MaxURI is the length in bytes of the longest URI of a room or a member. Only
-// rows that others wrote come near it.
-const MaxURI = 256
-
-// ParseURI takes user and host out of a URI as Kamailio's parse_uri does with
-// phone2tel at its default: sip, sips and tel, IPv6 hosts, ports, parameters
-// (also inside the user), headers and passwords. The user of a tel URI is its
-// number, its host is empty. A SIP URI without a user gives an empty User.
-//
-// What a SIP header could not hold without breaking out of its angle brackets
-// (control bytes, blanks, '<' and '>') is ErrInvalidURI, anywhere in the URI,
-// and so is '@' in a user and the scheme urn.
-func ParseURI(uri string) (Address, error) {
-	user, host, ok := splitURI(uri)
-	if !ok {
-		return Address{}, ErrInvalidURI
-	}
-	return Address{User: user, Host: host}, nil
-}
-
-// AppendKey appends the key of a URI to dst without allocating anything else.
-// The error is ErrInvalidURI.
-func AppendKey(dst []byte, uri string) ([]byte, error) {
-	user, host, ok := splitURI(uri)
-	if !ok {
-		return dst, ErrInvalidURI
-	}
-	dst = appendLower(dst, user)
-	dst = append(dst, '@')
-	return appendLower(dst, host), nil
-}
-
-// Key returns what identifies the user or the room.
-func (a Address) Key() Key { return Key(lowerASCII(a.User + "@" + a.Host)) }
-
-// URI returns the address as it is stored and sent: sip:user@host.
-func (a Address) URI() string { return scheme + a.User + "@" + a.Host }
-
-// HasKey reports whether key is that of a stored URI, sip:user@host.
-func HasKey[U, K ~string | ~[]byte](uri U, key K) bool {
-	return len(uri) == len(scheme)+len(key) && equalFold(uri[len(scheme):], key)
-}
-
-// complete reports whether the address has a user and a host: only such ones
-// can be rooms or members.
-func (a Address) complete() bool { return a.User != "" && a.Host != "" }
-
-// storable reports whether the address can be stored as a member.
-func (a Address) storable() bool {
-	return a.complete() && len(a.User) <= maxName && len(a.Host) <= maxName &&
-		utf8.ValidString(a.User) && utf8.ValidString(a.Host)
-}
-
-// storableRoom reports whether the address can be stored as a room.
-func (a Address) storableRoom() bool {
-	return a.storable() && len(scheme)+len(a.User)+1+len(a.Host) <= maxRoomURI
-}
-
-// Usable reports whether a stored address can be a room or a member: it has a
-// user and a host, can be put into a SIP header, and is not too long for what
-// carries it. Rows of a database may hold anything.
-func (a Address) Usable() bool {
-	if !a.complete() || len(scheme)+len(a.User)+1+len(a.Host) > MaxURI {
-		return false
-	}
-	for _, part := range [...]string{a.User, a.Host} {
-		for i := range len(part) {
-			if breaksHeader(part[i]) || part[i] == '@' {
-				return false
-			}
-		}
-	}
-	return true
-}
+import "strings"
 
 // breaksHeader reports whether a byte inside a URI could end the URI or the
 // header it stands in.
@@ -134,27 +42,27 @@ type uriScan struct {
 
 // splitURI returns the user and the host inside uri, without copying.
 func splitURI(uri string) (user, host string, ok bool) {
-	if user, host, ok = splitPlain(uri); ok {
+	if user, host, ok = splitSimple(uri); ok {
 		return user, host, true
 	}
 	return splitAny(uri)
 }
 
-// splitPlain does at a fraction of the cost what splitAny does, for the URIs
+// splitSimple does at a fraction of the cost what splitAny does, for the URIs
 // that nearly all are: sip:user@host and no byte that means anything else.
-func splitPlain(uri string) (user, host string, ok bool) {
-	if len(uri) < len(scheme) || uri[:len(scheme)] != scheme {
+func splitSimple(uri string) (user, host string, ok bool) {
+	if len(uri) < len(Scheme) || uri[:len(Scheme)] != Scheme {
 		return "", "", false
 	}
-	at := len(scheme)
-	for at < len(uri) && plain(uri[at]) {
+	at := len(Scheme)
+	for at < len(uri) && isNameByte(uri[at]) {
 		at++
 	}
-	if at == len(scheme) || at == len(uri) || uri[at] != '@' {
+	if at == len(Scheme) || at == len(uri) || uri[at] != '@' {
 		return "", "", false
 	}
 	for i := at + 1; i < len(uri); i++ {
-		if !plain(uri[i]) || uri[i] == '_' {
+		if !isNameByte(uri[i]) || uri[i] == '_' {
 			return "", "", false
 		}
 	}
@@ -162,11 +70,11 @@ func splitPlain(uri string) (user, host string, ok bool) {
 	if at+1 == len(uri) || !isAlnum(uri[at+1]) {
 		return "", "", false
 	}
-	return uri[len(scheme):at], uri[at+1:], true
+	return uri[len(Scheme):at], uri[at+1:], true
 }
 
-// plain reports whether a byte is part of a user, wherever it stands.
-func plain(c byte) bool { return isAlnum(c) || c == '-' || c == '.' || c == '_' }
+// isNameByte reports whether a byte is part of a user, wherever it stands.
+func isNameByte(c byte) bool { return isAlnum(c) || c == '-' || c == '.' || c == '_' }
 
 // splitAny returns the user and the host inside any uri.
 func splitAny(uri string) (user, host string, ok bool) {
@@ -440,53 +348,4 @@ func hasPhoneParam(params string) bool {
 		}
 	}
 	return phone
-}
-
-// hasPrefixFold compares without case; prefix is in lower case.
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && equalFold(s[:len(prefix)], prefix)
-}
-
-// equalFold compares without case, ASCII only; lower is in lower case.
-func equalFold[S, L ~string | ~[]byte](s S, lower L) bool {
-	if len(s) != len(lower) {
-		return false
-	}
-	for i := range len(s) {
-		if toLower(s[i]) != lower[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// lowerASCII returns s itself if it holds no capital letters.
-func lowerASCII(s string) string {
-	for i := range len(s) {
-		if toLower(s[i]) != s[i] {
-			return string(appendLower(make([]byte, 0, len(s)), s))
-		}
-	}
-	return s
-}
-
-func appendLower(dst []byte, s string) []byte {
-	for i := range len(s) {
-		dst = append(dst, toLower(s[i]))
-	}
-	return dst
-}
-
-func toLower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + ('a' - 'A')
-	}
-	return c
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isAlnum(c byte) bool {
-	c = toLower(c)
-	return isDigit(c) || 'a' <= c && c <= 'z'
 }

@@ -1,48 +1,54 @@
 package engine_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
 )
 
-const cpim = "From: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\n"
+// gzipped is a body with Content-Encoding gzip.
+func gzipped(t testing.TB, body string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, body)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
 
-func TestIsCommand(t *testing.T) {
-	for _, test := range []struct {
-		contentType, body string
-		want              bool
+// TestForNobody: what is for nobody is accepted from anybody, and what is
+// refused for itself is refused without an answer, but for a text that is too
+// long.
+func TestForNobody(t *testing.T) {
+	c := engine.New(settings(), nil)
+	for name, test := range map[string]struct {
+		contentType, headers, body string
+		code                       int
+		answers                    []string
 	}{
-		{"", "#help", true},
-		{"text/plain", "#help", true},
-		{"text/plain", " #help", false},
-		{"text/plain;charset=utf-8", "help #", false},
-		{"text/html", "#help", true},
-		{"text/html", "<html><head><title>#a</title><style>#x{}</style></head><body>\r\n <p>#help</p></body></html>", true},
-		{"TEXT/HTML ; charset=utf-8", "<b>&#35;help</b>", true},
-		{"text/html", "<!-- x --> &num;rooms", true},
-		{"text/html", "<p>I am #1</p>", false},
-		{"text/html", "<p></p>", false},
-		{"text/html", "<title>#help", false},
-		{"text/html", "<", false},
-		{"message/cpim", cpim + "Content-Type: text/plain; charset=utf-8\r\n\r\n#help", true},
-		{"Message/CPIM", "From: x\n\ncontent-type: text/html\n\n<p>#help</p>", true},
-		{"message/cpim", cpim + "\r\n#help", true},
-		{"message/cpim", cpim + "Content-Type: text/plain\r\n\r\nhello", false},
-		{"message/cpim", cpim + "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n#help", false},
-		{"message/cpim", cpim + "Content-Type: message/cpim\r\n\r\n" + cpim + "\r\n#help", true},
-		{"message/cpim", cpim + "Content-Type: text/plain", false},
-		{"message/cpim", "#help", true},
-		{"application/im-iscomposing+xml", "<x>#help</x>", false},
-		{"multipart/mixed;boundary=a", "--a\r\n\r\n#help", false},
-		{"text/plain", "", false},
+		"receipt":    {"message/imdn+xml", "", "<imdn/>", engine.CodeOK, nil},
+		"notice":     {"text/plain", "Supported: kamailio/imc\r\n", "*** hello", engine.CodeOK, nil},
+		"looped":     {"text/plain", "X-IMC-Hops: 2\r\n", "[a]: hi", engine.CodeText, nil},
+		"unreadable": {"text/plain", "Content-Encoding: gzip\r\n", "x", engine.CodeText, nil},
+		"bomb": {"text/plain", "Content-Encoding: gzip\r\n", gzipped(t, strings.Repeat("x", 1<<20)), engine.CodeText,
+			[]string{"room:5060 -> mallory:5070 | *** Your message is too long and was not delivered"}},
+		"bomb of a room": {"text/plain", "Content-Encoding: gzip\r\nX-IMC-Hops: 1\r\n", gzipped(t, strings.Repeat("x", 1<<20)), engine.CodeText, nil},
 	} {
-		r := &engine.Request{ContentType: test.contentType, Body: []byte(test.body)}
-		c := engine.Classify(r, '#', 1)
-		assert.Equal(t, test.want, c.Kind == engine.KindCommand, "%s: %q", test.contentType, test.body)
+		r := request("mallory", "", test.body)
+		r.ContentType, r.Headers = test.contentType, test.headers
+		out := c.Handle(t.Context(), r)
+		assert.Equal(t, test.code, out.Code, name)
+		assert.Equal(t, test.answers, renderAll(out), name)
+		r.From = "nonsense"
+		assert.Equal(t, engine.CodeMalformed, c.Handle(t.Context(), r).Code, name)
 	}
 }
 

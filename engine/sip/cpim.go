@@ -1,4 +1,4 @@
-package engine
+package sip
 
 import "strings"
 
@@ -41,5 +41,5 @@ func appendCPIM(dst []byte, sender string, body []byte) []byte {
 // isCPIMFrom reports whether a field of a message/cpim names a sender, in
 // whatever namespace: "From", "ns.From".
 func isCPIMFrom(name string) bool {
-	return equalFold(name[strings.LastIndexByte(name, '.')+1:], "from")
+	return EqualFold(name[strings.LastIndexByte(name, '.')+1:], "from")
 }

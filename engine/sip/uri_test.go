@@ -1,4 +1,4 @@
-package engine
+package sip
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 )
 
 // FuzzSplitPlain: the short cut takes no URI otherwise than the whole parser.
-func FuzzSplitPlain(f *testing.F) {
+func FuzzSplitSimple(f *testing.F) {
 	for _, uri := range []string{
 		"sip:alice@example.org", "sip:a_b-c.1@127.0.0.1", "sip:a@b_c", "sip:@b", "sip:a@", "sip:a@.b", "sip:a@-b",
 		"sip:a", "sip:", "sip:a@b@c", "SIP:a@b", "sip:a@b:5060", "sip:a@b;lr", "sip:a@9", "sip:a@b.", "sip:a:b@c",
@@ -15,7 +15,7 @@ func FuzzSplitPlain(f *testing.F) {
 		f.Add(uri)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		user, host, ok := splitPlain(uri)
+		user, host, ok := splitSimple(uri)
 		if !ok {
 			return
 		}
