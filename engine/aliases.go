@@ -1,8 +1,13 @@
 package engine
 
-import "kamailio-imc/engine/sip"
+import (
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+)
 
-// Names of package sip, as module knows them.
+// Names of the packages below, as module knows them.
 
 // Address is sip.Address.
 type Address = sip.Address
@@ -55,3 +60,33 @@ func Classify(r *Request, start byte, maxHops int) Content { return sip.Classify
 
 // PlanText is sip.PlanText.
 func PlanText(dst []byte, sender string, c *Content) TextPlan { return sip.PlanText(dst, sender, c) }
+
+// Level is log.Level.
+type Level = log.Level
+
+// The levels of a Note.
+const (
+	LevelError   = log.Error
+	LevelWarning = log.Warning
+	LevelNotice  = log.Notice
+	LevelInfo    = log.Info
+	LevelDebug   = log.Debug
+)
+
+// Note is log.Note.
+type Note = log.Note
+
+// Member is room.Member.
+type Member = room.Member
+
+// RoleOwner is room.RoleOwner.
+const RoleOwner = room.RoleOwner
+
+// RoomRecord is room.Record.
+type RoomRecord = room.Record
+
+// Store is storage.Store.
+type Store = storage.Store
+
+// ErrUnavailable is storage.ErrUnavailable.
+var ErrUnavailable = storage.ErrUnavailable

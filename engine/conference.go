@@ -13,7 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // Values of Settings.Mode, as of the parameter db_mode.
@@ -37,13 +39,13 @@ type Settings struct {
 	Changed func(sip.Key)
 	// Note gets log lines that belong to no request, such as the end of an
 	// outage of the database, from any goroutine. nil: they are dropped.
-	Note func(Note)
+	Note func(log.Note)
 }
 
 // Conference is all rooms. Its methods may be called from any goroutine.
 type Conference struct {
 	settings Settings
-	store    Store // nil in ModeMemory
+	store    storage.Store // nil in ModeMemory
 	start    string
 	help     string
 
@@ -58,8 +60,8 @@ type Conference struct {
 	// held while the store or a callback is called, or while anything is
 	// waited for.
 	mu      sync.RWMutex
-	rooms   map[sip.Key]*room
-	order   []*room // in the order of their creation, nil where one is gone
+	rooms   map[sip.Key]*Room
+	order   []*Room // in the order of their creation, nil where one is gone
 	members int     // of all rooms
 	// shrinkAt is the number of rooms at which those not used lately are
 	// forgotten (ModeDatabase).
@@ -68,14 +70,14 @@ type Conference struct {
 
 // New makes a conference. store is nil in ModeMemory; its owner closes it,
 // after Close of the conference.
-func New(s Settings, store Store) *Conference {
+func New(s Settings, store storage.Store) *Conference {
 	start := string([]byte{s.CommandStart})
 	return &Conference{
 		settings: s,
 		store:    store,
 		start:    start,
 		help:     helpText(start),
-		rooms:    make(map[sip.Key]*room),
+		rooms:    make(map[sip.Key]*Room),
 	}
 }
 
@@ -147,14 +149,14 @@ func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 	if cmd.room.Complete() {
 		where = cmd.room
 	}
-	out.Notes = append(out.Notes, notef(LevelInfo, "room %s: %s%s of user %s refused: %s",
-		clipTo(where.URI(), shownInLog), c.start, clip(cmd.name), clipTo(cmd.from.URI(), shownInLog), err.text))
+	out.Notes = append(out.Notes, log.Notef(log.Info, "room %s: %s%s of user %s refused: %s",
+		log.Clip(where.URI(), shownInLog), c.start, clip(cmd.name), log.Clip(cmd.from.URI(), shownInLog), err.text))
 	return out
 }
 
 // recipients returns the members that a notice of the decision goes to, nil if
 // there is none for this audience.
-func (d *decision) recipients(who audience, r *room) [][]string {
+func (d *decision) recipients(who audience, r *Room) [][]string {
 	for i := range d.drafts {
 		if d.drafts[i].audience == who && r != nil {
 			return r.roster.recipients()
@@ -187,11 +189,11 @@ func (c *Conference) answer(cmd *command, key sip.Key, done *executed) Outcome {
 		}
 	}
 	if d.log != "" {
-		level := LevelDebug
+		level := log.Debug
 		if d.change.Create || d.change.Destroy {
-			level = LevelInfo
+			level = log.Info
 		}
-		out.Notes = append(out.Notes, notef(level, "room %s: %s", d.change.Room.URI(), d.log))
+		out.Notes = append(out.Notes, log.Notef(level, "room %s: %s", d.change.Room.URI(), d.log))
 	}
 	return out
 }
@@ -224,7 +226,7 @@ func (c *Conference) text(ctx context.Context, r *sip.Request, content *sip.Cont
 
 // current returns a room as it is now, nil if there is none. The error, in
 // ModeDatabase only, is that of fresh: the room is then as it was last read.
-func (c *Conference) current(ctx context.Context, k sip.Key) (*room, error) {
+func (c *Conference) current(ctx context.Context, k sip.Key) (*Room, error) {
 	if c.settings.Mode == ModeDatabase {
 		return c.fresh(ctx, k)
 	}

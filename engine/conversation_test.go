@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 // TestConversations has random users say random things to a few rooms, in all
@@ -97,7 +99,7 @@ func converse(t *testing.T, name string, mode int, roll func(int) int) {
 		c := &conversation{t: t, name: name, mode: mode, roll: roll, world: world{}, doubt: map[string]*chatroom{},
 			rules: rules{createOnJoin: roll(3) > 0, checkOnCreate: roll(4) == 0}}
 		if mode != engine.ModeMemory {
-			c.store = &faultyStore{Store: enginetest.NewStore()}
+			c.store = &faultyStore{Store: storagetest.NewStore()}
 		}
 		c.nodes = make([]*node, 1)
 		if mode == engine.ModeDatabase {
@@ -134,12 +136,12 @@ func (c *conversation) start(i int) {
 	n := &node{changed: map[sip.Key]bool{}, seen: map[string][]*chatroom{}}
 	set := engine.Settings{CommandStart: '#', CreateOnJoin: c.rules.createOnJoin, CheckOnCreate: c.rules.checkOnCreate,
 		Mode: c.mode, Changed: func(k sip.Key) { n.changed[k] = true }}
-	var store engine.Store
+	var store storage.Store
 	if c.store != nil {
 		store = c.store
 	}
 	n.Conference = engine.New(set, store)
-	if err := n.Load(c.t.Context(), func(int, int) {}, func(engine.Note) {}); err != nil {
+	if err := n.Load(c.t.Context(), func(int, int) {}, func(log.Note) {}); err != nil {
 		c.failf("load: %v", err)
 	}
 	c.nodes[i] = n
@@ -214,7 +216,7 @@ func (c *conversation) step() {
 			c.restart(i)
 		case 1:
 			c.note("the database is away")
-			c.store.Fail(engine.ErrUnavailable)
+			c.store.Fail(storage.ErrUnavailable)
 			c.away = 2 + c.roll(6)
 		}
 	}
@@ -278,7 +280,7 @@ func (c *conversation) play(i int, s *saying, hurt bool) {
 	}
 	c.note("%s", what)
 	c.judge(n, name, s, out, hangs || c.away > 0, fired)
-	if hangs || fired != nil && (errors.Is(fired.err, engine.ErrUnavailable) || errors.Is(fired.err, engine.ErrDoubtful)) {
+	if hangs || fired != nil && (errors.Is(fired.err, storage.ErrUnavailable) || errors.Is(fired.err, storage.ErrDoubtful)) {
 		if c.mode == engine.ModeDurable && !hangs && c.roll(3) == 0 {
 			c.restart(i)
 		}

@@ -13,14 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 // TestTwoNodes: what one node changes is in force for the next request on the
 // other one.
 func TestTwoNodes(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	a, _ := withStore(t, engine.ModeDatabase, s, nil)
 	b, _ := withStore(t, engine.ModeDatabase, s, nil)
 	for _, step := range []struct {
@@ -52,8 +55,8 @@ func TestTwoNodes(t *testing.T) {
 // TestDatabaseOrder: rows know the order of joining only, so when the first
 // member goes the list goes on with the oldest one.
 func TestDatabaseOrder(t *testing.T) {
-	s := enginetest.NewStore(record("room", member("alice", engine.RoleMember),
-		member("bob", engine.RoleOwner), member("carol", engine.RoleMember), member("dave", engine.RoleMember)))
+	s := storagetest.NewStore(record("room", member("alice", room.RoleMember),
+		member("bob", room.RoleOwner), member("carol", room.RoleMember), member("dave", room.RoleMember)))
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
 	play(t, c, []step{
 		{"bob", "", "#list", 1, []string{"room -> bob | Members:\n[alice]\n[dave]\n[carol]\n*[bob]"}},
@@ -63,9 +66,9 @@ func TestDatabaseOrder(t *testing.T) {
 }
 
 func TestRacesAreDecidedAgain(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
-	s.BeforeWrite(func() { s.Put(record("room", member("zoe", engine.RoleOwner))) })
+	s.BeforeWrite(func() { s.Put(record("room", member("zoe", room.RoleOwner))) })
 	play(t, c, []step{{"alice", "", "#create", 1, []string{"room -> zoe,alice | *** [alice] has joined the room"}}})
 	s.BeforeWrite(func() { s.Drop(roomKey) })
 	play(t, c, []step{{"zoe", "", "#destroy", -110, []string{"room:5060 -> zoe:5070 | *** Room not found"}}})
@@ -75,7 +78,7 @@ func TestCacheTTL(t *testing.T) { synctest.Test(t, cacheTTL) }
 
 func cacheTTL(t *testing.T) {
 	const ttl = 200 * time.Millisecond
-	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
+	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 	var bumped []sip.Key
 	c, _ := withStore(t, engine.ModeDatabase, s, func(set *engine.Settings) {
 		set.CacheTTL = ttl
@@ -94,7 +97,7 @@ func cacheTTL(t *testing.T) {
 	send(t, c, "carol", "", "#join")
 	assert.Equal(t, engine.CodeOK, send(t, c, "carol", "", "hello").Code)
 	assert.Equal(t, 1, s.Counts().Fetches)
-	s.Put(record("room", member("alice", engine.RoleOwner)))
+	s.Put(record("room", member("alice", room.RoleOwner)))
 	assert.Equal(t, engine.CodeOK, send(t, c, "carol", "", "hello").Code)
 	time.Sleep(ttl)
 	assert.Equal(t, engine.CodeText, send(t, c, "carol", "", "hello").Code)
@@ -106,16 +109,16 @@ func cacheTTL(t *testing.T) {
 func TestReadsAreShared(t *testing.T) { synctest.Test(t, readsAreShared) }
 
 func readsAreShared(t *testing.T) {
-	var rooms []*engine.RoomRecord
+	var rooms []*room.Record
 	for i := range 10 {
-		rooms = append(rooms, record(fmt.Sprintf("room%d", i), member("alice", engine.RoleOwner)))
+		rooms = append(rooms, record(fmt.Sprintf("room%d", i), member("alice", room.RoleOwner)))
 	}
-	s := enginetest.NewStore(rooms...)
+	s := storagetest.NewStore(rooms...)
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
 	release := s.Block()
 	var group sync.WaitGroup
-	read := func(room string) {
-		group.Go(func() { assert.Equal(t, engine.CodeOK, send(t, c, "alice", room, "hello").Code) })
+	read := func(name string) {
+		group.Go(func() { assert.Equal(t, engine.CodeOK, send(t, c, "alice", name, "hello").Code) })
 	}
 	read("room0")
 	synctest.Wait() // for the query
@@ -134,7 +137,7 @@ func readsAreShared(t *testing.T) {
 // TestOldReadDoesNotUndo: a query that read before a change of this node, and
 // answers after it, does not bring the old state back.
 func TestOldReadDoesNotUndo(t *testing.T) {
-	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner)))
+	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner)))
 	slow := &slowFetch{Store: s, reached: make(chan struct{}), goOn: make(chan struct{})}
 	c, _ := withStore(t, engine.ModeDatabase, slow, func(set *engine.Settings) { set.CacheTTL = time.Hour })
 	read := make(chan engine.Outcome)
@@ -150,12 +153,12 @@ func TestOldReadDoesNotUndo(t *testing.T) {
 
 // slowFetch holds the answer of the first Fetch back.
 type slowFetch struct {
-	engine.Store
+	storage.Store
 	once          sync.Once
 	reached, goOn chan struct{}
 }
 
-func (s *slowFetch) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
+func (s *slowFetch) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
 	found, err := s.Store.Fetch(ctx, keys)
 	s.once.Do(func() {
 		close(s.reached)
@@ -171,9 +174,9 @@ func TestDoubtfulShared(t *testing.T) {
 		engine.ModeDurable:  textAway,
 		engine.ModeDatabase: "*** The room's database did not confirm the change: please see whether it was made before you try again",
 	} {
-		s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
+		s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 		c, _ := withStore(t, mode, s, nil)
-		s.Fail(engine.ErrDoubtful)
+		s.Fail(storage.ErrDoubtful)
 		out := send(t, c, "bob", "", "#leave")
 		assert.Equal(t, -90, out.Code)
 		assert.Equal(t, []string{"room:5060 -> bob:5070 | " + want}, renderAll(out))
@@ -181,11 +184,11 @@ func TestDoubtfulShared(t *testing.T) {
 }
 
 func TestDatabaseAwayShared(t *testing.T) {
-	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)),
-		record("unread", member("alice", engine.RoleOwner)))
+	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)),
+		record("unread", member("alice", room.RoleOwner)))
 	c, l := withStore(t, engine.ModeDatabase, s, nil)
 	send(t, c, "bob", "", "hello")
-	s.Fail(engine.ErrUnavailable)
+	s.Fail(storage.ErrUnavailable)
 	for range 3 {
 		assert.Equal(t, []string{"room -> alice | [bob]: hello"}, renderAll(send(t, c, "bob", "", "hello")))
 	}
@@ -205,40 +208,40 @@ func TestDatabaseAwayShared(t *testing.T) {
 		assert.Equal(t, test.want, renderAll(out), test.body)
 	}
 	_, err := c.Rooms(t.Context())
-	require.ErrorIs(t, err, engine.ErrUnavailable)
+	require.ErrorIs(t, err, storage.ErrUnavailable)
 	_, err = c.RoomActive(t.Context(), "sip:unread@example.org")
-	require.ErrorIs(t, err, engine.ErrUnavailable)
+	require.ErrorIs(t, err, storage.ErrUnavailable)
 	is, err := c.RoomMember(t.Context(), roomURI, "sip:bob@example.org")
 	require.NoError(t, err)
 	assert.True(t, is)
-	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
+	assert.Equal(t, []log.Level{log.Error}, l.levels())
 	s.Fail(nil)
 	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)
-	assert.Equal(t, engine.LevelNotice, l.levels()[1])
+	assert.Equal(t, log.Notice, l.levels()[1])
 	assert.Equal(t, engine.CodeOK, send(t, c, "alice", "unread", "hello").Code)
 	assert.Equal(t, engine.CodeOK, send(t, c, "bob", "", "#leave").Code)
 }
 
 // TestRefusedReads: the database answers, but does not let rooms be read.
 func TestRefusedReads(t *testing.T) {
-	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner)))
+	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner)))
 	c, l := withStore(t, engine.ModeDatabase, s, nil)
 	s.Fail(errors.New("no such column"))
 	assert.Equal(t, engine.CodeText, send(t, c, "alice", "", "hello").Code)
 	assert.Equal(t, engine.CodeList, send(t, c, "alice", "", "#members").Code)
 	assert.Equal(t, engine.CodeList, send(t, c, "alice", "", "#rooms").Code)
-	assert.Equal(t, []engine.Level{engine.LevelError, engine.LevelError}, l.levels(), "rooms and the list, each told once")
+	assert.Equal(t, []log.Level{log.Error, log.Error}, l.levels(), "rooms and the list, each told once")
 	s.Fail(nil)
 	assert.Equal(t, engine.CodeOK, send(t, c, "alice", "", "hello").Code)
 }
 
 // TestOutageFoundByAList: the first to meet the outage is #rooms.
 func TestOutageFoundByAList(t *testing.T) {
-	s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner)))
+	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner)))
 	c, l := withStore(t, engine.ModeDatabase, s, nil)
-	s.Fail(engine.ErrUnavailable)
+	s.Fail(storage.ErrUnavailable)
 	assert.Equal(t, engine.CodeList, send(t, c, "alice", "", "#rooms").Code)
-	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
+	assert.Equal(t, []log.Level{log.Error}, l.levels())
 	c.Close()
 	c.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -18,13 +19,13 @@ type command struct {
 	room     sip.Address // the room it is about
 	user     sip.Address // the user it is about, where there is one
 	private  bool        // create
-	role     Role        // modify
+	role     room.Role   // modify
 }
 
 // decision is what a command comes to in one state of its room. It is made
 // without changing anything, so it can be made again on another state.
 type decision struct {
-	change Change
+	change room.Change
 	drafts []draft
 	err    *refusal
 	log    string // what happened, "" for nothing worth a line
@@ -63,11 +64,11 @@ func (c *command) understand() *refusal {
 		case c.arg(1) == "":
 			return c.refuse("Usage: %smodify <user_name> <role> [<room_name>]", c.start)
 		case sip.EqualFold(c.arg(1), "owner"):
-			c.role = RoleOwner
+			c.role = room.RoleOwner
 		case sip.EqualFold(c.arg(1), "admin"):
-			c.role = RoleAdmin
+			c.role = room.RoleAdmin
 		case sip.EqualFold(c.arg(1), "member"):
-			c.role = RoleMember
+			c.role = room.RoleMember
 		default:
 			return c.refuse("Role '%s' is unknown: use owner, admin or member", clip(c.arg(1)))
 		}
@@ -137,8 +138,8 @@ func (c *command) refuse(format string, args ...any) *refusal {
 
 // decide says what the command comes to when the room is as r, nil if there is
 // none. It reads r and changes nothing.
-func (c *command) decide(r *room) decision {
-	d := decision{change: Change{Room: c.room}}
+func (c *command) decide(r *Room) decision {
+	d := decision{change: room.Change{Room: c.room}}
 	if r == nil {
 		c.decideWithout(&d)
 		return d
@@ -186,7 +187,7 @@ func (c *command) decideWithout(d *decision) {
 		}
 		d.change.Create = true
 		d.change.Private = c.private
-		d.change.Put = []Member{{Address: c.from, Role: RoleOwner}}
+		d.change.Put = []room.Member{{Address: c.from, Role: room.RoleOwner}}
 		d.log = "created by " + c.from.URI()
 		d.say(toOne, c.from.URI(), c.room.URI(), noticeCreated)
 	case c.kind == cmdJoin:

@@ -12,8 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 const (
@@ -21,23 +24,23 @@ const (
 	textBusy = "*** The room is busy, please try again later"
 )
 
-// log collects what belongs to no request.
-type log struct {
+// journal collects what belongs to no request.
+type journal struct {
 	mu    sync.Mutex
-	notes []engine.Note
+	notes []log.Note
 }
 
-func (l *log) add(n engine.Note) {
+func (l *journal) add(n log.Note) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.notes = append(l.notes, n)
 }
 
 // levels returns the levels of the notes so far.
-func (l *log) levels() []engine.Level {
+func (l *journal) levels() []log.Level {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var levels []engine.Level
+	var levels []log.Level
 	for _, n := range l.notes {
 		levels = append(levels, n.Level)
 	}
@@ -45,9 +48,9 @@ func (l *log) levels() []engine.Level {
 }
 
 // withStore returns a conference on a store, and its log.
-func withStore(t testing.TB, mode int, s engine.Store, change func(*engine.Settings)) (*engine.Conference, *log) {
+func withStore(t testing.TB, mode int, s storage.Store, change func(*engine.Settings)) (*engine.Conference, *journal) {
 	t.Helper()
-	l := &log{}
+	l := &journal{}
 	set := settings()
 	set.Mode = mode
 	set.Note = l.add
@@ -69,7 +72,7 @@ func TestContractInEveryMode(t *testing.T) {
 				continue // rows know joining order only, TestDatabaseOrder
 			}
 			t.Run(test.name, func(t *testing.T) {
-				s := enginetest.NewStore()
+				s := storagetest.NewStore()
 				c, l := withStore(t, mode, s, test.set)
 				for i := range test.steps {
 					play(t, c, test.steps[i:i+1])
@@ -82,7 +85,7 @@ func TestContractInEveryMode(t *testing.T) {
 }
 
 // sameAsStored checks that the rooms are those of the store.
-func sameAsStored(t testing.TB, c *engine.Conference, s *enginetest.Store) {
+func sameAsStored(t testing.TB, c *engine.Conference, s *storagetest.Store) {
 	t.Helper()
 	infos, err := c.Rooms(context.Background())
 	require.NoError(t, err)
@@ -99,7 +102,7 @@ func sameAsStored(t testing.TB, c *engine.Conference, s *enginetest.Store) {
 		owners := 0
 		for _, m := range rec.Members {
 			uris = append(uris, m.URI())
-			if m.Role&engine.RoleOwner != 0 {
+			if m.Role&room.RoleOwner != 0 {
 				owners++
 			}
 		}
@@ -111,7 +114,7 @@ func sameAsStored(t testing.TB, c *engine.Conference, s *enginetest.Store) {
 func TestChangesAreCommittedFirst(t *testing.T) { synctest.Test(t, changesAreCommittedFirst) }
 
 func changesAreCommittedFirst(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	var seen []sip.Key
 	var c *engine.Conference
 	set := func(set *engine.Settings) {
@@ -154,11 +157,11 @@ func renderAll(o engine.Outcome) []string {
 }
 
 func TestDatabaseAwayDurable(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	c, l := withStore(t, engine.ModeDurable, s, nil)
 	send(t, c, "alice", "", "#create")
 	send(t, c, "bob", "", "#join")
-	s.Fail(engine.ErrUnavailable)
+	s.Fail(storage.ErrUnavailable)
 	play(t, c, []step{
 		{"carol", "", "#join", -40, []string{"room:5060 -> carol:5070 | " + textAway}},
 		{"carol", "new", "#create", -30, []string{"new:5060 -> carol:5070 | " + textAway}},
@@ -169,12 +172,12 @@ func TestDatabaseAwayDurable(t *testing.T) {
 		{"bob", "", "#leave", -90, []string{"room:5060 -> bob:5070 | " + textAway}},
 		{"alice", "", "#destroy", -110, []string{"room:5060 -> alice:5070 | " + textAway}},
 	})
-	assert.Equal(t, []engine.Level{engine.LevelError}, l.levels())
+	assert.Equal(t, []log.Level{log.Error}, l.levels())
 	out := c.InvitationFailed(t.Context(), roomURI, "sip:nobody@example.org", "sip:alice@example.org", "1", "")
 	assert.Equal(t, engine.CodeOK, out.Code)
 	s.Fail(nil)
 	require.Eventually(t, func() bool { return len(l.levels()) == 2 }, waitLong, waitStep)
-	assert.Equal(t, []engine.Level{engine.LevelError, engine.LevelNotice}, l.levels())
+	assert.Equal(t, []log.Level{log.Error, log.Notice}, l.levels())
 	assert.Contains(t, l.notes[1].Text, "database answers again after ")
 	play(t, c, []step{{"carol", "", "#join", 1, []string{"room -> alice,carol,bob | *** [carol] has joined the room"}}})
 	sameAsStored(t, c, s)
@@ -185,8 +188,8 @@ func TestDatabaseAwayDurable(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	for _, body := range []string{"#create other", "#leave", "#modify carol admin", "#add erin", "#destroy", "#invite erin"} {
 		t.Run(body, func(t *testing.T) {
-			s := enginetest.NewStore(record("room",
-				member("alice", engine.RoleOwner), member("bob", engine.RoleAdmin), member("carol", engine.RoleMember)))
+			s := storagetest.NewStore(record("room",
+				member("alice", room.RoleOwner), member("bob", room.RoleAdmin), member("carol", room.RoleMember)))
 			c, l := withStore(t, engine.ModeDurable, s, nil)
 			from := "alice"
 			if body == "#leave" {
@@ -208,32 +211,32 @@ func TestLostAnswer(t *testing.T) {
 }
 
 func TestOtherFailures(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	c, l := withStore(t, engine.ModeDurable, s, nil)
-	s.Fail(engine.ErrValue)
+	s.Fail(storage.ErrValue)
 	play(t, c, []step{{"alice", "", "#create", -30, []string{"room:5060 -> alice:5070 | *** The room cannot be changed: its database cannot hold one of the names"}}})
 	s.Fail(errors.New("table is read-only"))
 	play(t, c, []step{{"alice", "", "#create", -30, []string{"room:5060 -> alice:5070 | *** The room cannot be changed: its database refused the change"}}})
-	assert.Equal(t, []engine.Level{engine.LevelWarning, engine.LevelError}, l.levels())
+	assert.Equal(t, []log.Level{log.Warning, log.Error}, l.levels())
 	s.Fail(nil)
 	play(t, c, []step{{"alice", "", "#create", 1, []string{"room -> alice | *** Room was created"}}})
 }
 
 // TestForeignWriter: somebody else wrote the room's rows. They count.
 func TestForeignWriter(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	c, l := withStore(t, engine.ModeDurable, s, nil)
-	s.Put(record("room", member("zoe", engine.RoleOwner)))
+	s.Put(record("room", member("zoe", room.RoleOwner)))
 	play(t, c, []step{{"alice", "", "#create", 1, []string{"room -> zoe,alice | *** [alice] has joined the room"}}})
 	s.Drop(roomKey)
 	play(t, c, []step{{"alice", "", "#leave", -90, []string{"room:5060 -> alice:5070 | *** Room not found"}}})
-	assert.Equal(t, []engine.Level{engine.LevelWarning, engine.LevelWarning}, l.levels())
+	assert.Equal(t, []log.Level{log.Warning, log.Warning}, l.levels())
 }
 
 // TestWaitsAreBounded: a database that hangs holds nobody longer than allowed.
 func TestWaitsAreBounded(t *testing.T) {
 	for _, mode := range []int{engine.ModeDurable, engine.ModeDatabase} {
-		s := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
+		s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 		c, l := withStore(t, mode, s, nil)
 		send(t, c, "bob", "", "hello")
 		release := s.Block()
@@ -253,7 +256,7 @@ func TestWaitsAreBounded(t *testing.T) {
 		group.Wait()
 		assert.Less(t, time.Since(start), 2*time.Second)
 		// When it is known that the database hangs, nobody waits for it.
-		count := func(level engine.Level) (n int) {
+		count := func(level log.Level) (n int) {
 			for _, is := range l.levels() {
 				if is == level {
 					n++
@@ -261,12 +264,12 @@ func TestWaitsAreBounded(t *testing.T) {
 			}
 			return n
 		}
-		require.Eventually(t, func() bool { return count(engine.LevelError) == 1 }, waitLong, waitStep)
+		require.Eventually(t, func() bool { return count(log.Error) == 1 }, waitLong, waitStep)
 		start = time.Now()
 		assert.Equal(t, []string{"room:5060 -> carol:5070 | " + textAway}, renderAll(send(t, c, "carol", "", "#join")))
 		assert.Less(t, time.Since(start), 100*time.Millisecond)
 		release()
-		require.Eventually(t, func() bool { return count(engine.LevelNotice) == 1 }, waitLong, waitStep)
-		assert.Equal(t, 1, count(engine.LevelError))
+		require.Eventually(t, func() bool { return count(log.Notice) == 1 }, waitLong, waitStep)
+		assert.Equal(t, 1, count(log.Error))
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // maxDecisions is how often a command is decided again because another node
@@ -68,7 +71,7 @@ type executed struct {
 
 // bring brings a decision on r into force in memory. In ModeMemory and
 // ModeDurable r is the room itself.
-func (c *Conference) bring(k sip.Key, r *room, d decision) executed {
+func (c *Conference) bring(k sip.Key, r *Room, d decision) executed {
 	done := executed{decision: d}
 	if d.err == nil {
 		done.before = d.recipients(toBefore, r)
@@ -101,7 +104,7 @@ func (c *Conference) executeDurable(ctx context.Context, cmd *command, k sip.Key
 		if err == nil {
 			return c.bring(k, r, d), nil
 		}
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, storage.ErrConflict) {
 			if mayBeThere(err) {
 				c.suspect(k)
 			}
@@ -118,7 +121,7 @@ func (c *Conference) executeDurable(ctx context.Context, cmd *command, k sip.Key
 // mayBeThere reports whether a change that ended with this error may be in the
 // database all the same.
 func mayBeThere(err error) bool {
-	return errors.Is(err, ErrDoubtful) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrUnavailable)
+	return errors.Is(err, storage.ErrDoubtful) || errors.Is(err, storage.ErrTimeout) || errors.Is(err, storage.ErrUnavailable)
 }
 
 // reload takes over a room as the database has it (ModeDurable).
@@ -127,7 +130,7 @@ func (c *Conference) reload(ctx context.Context, k sip.Key) error {
 	if err != nil {
 		return err
 	}
-	c.note(notef(LevelWarning, "room %s: its rows were changed by somebody else and are read again", k))
+	c.note(log.Notef(log.Warning, "room %s: its rows were changed by somebody else and are read again", k))
 	if rec := found[k]; rec != nil {
 		c.install(k, newRoomFrom(rec))
 	} else {
@@ -154,10 +157,10 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 		if failed := c.mayWrite(ctx, cmd); failed != nil {
 			return executed{}, failed
 		}
-		var r *room
+		var r *Room
 		var d decision
 		var decided time.Time
-		err := c.store.Update(ctx, k, func(rec *RoomRecord) *Change {
+		err := c.store.Update(ctx, k, func(rec *room.Record) *room.Change {
 			decided = time.Now()
 			r = nil
 			if rec != nil {
@@ -179,7 +182,7 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 			}
 			c.adoptOwn(k, r, decided, d.err == nil && !d.change.Empty())
 			return done, nil
-		case !errors.Is(err, ErrConflict):
+		case !errors.Is(err, storage.ErrConflict):
 			return executed{}, c.writeFailed(cmd, k, err)
 		}
 	}
@@ -188,7 +191,7 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 
 // after returns the room as a change makes it, nil if it is gone. It is for a
 // room, nil for none, that nobody else sees.
-func (r *room) after(change *Change) *room {
+func (r *Room) after(change *room.Change) *Room {
 	switch {
 	case change.Destroy:
 		return nil
@@ -218,20 +221,20 @@ func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
 // writeFailed refuses a command whose change the store did not take.
 func (c *Conference) writeFailed(cmd *command, k sip.Key, err error) *refusal {
 	c.failed(err)
-	level, text := LevelError, textRows
+	level, text := log.Error, textRows
 	switch {
-	case errors.Is(err, ErrDoubtful) && c.settings.Mode == ModeDatabase:
+	case errors.Is(err, storage.ErrDoubtful) && c.settings.Mode == ModeDatabase:
 		return cmd.refuse(textDoubt)
-	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful):
+	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrDoubtful):
 		return cmd.refuse(textAway)
-	case errors.Is(err, ErrLocked), errors.Is(err, ErrConflict):
-		level, text = LevelWarning, textBusy
-	case errors.Is(err, ErrReadOnly), errors.Is(err, ErrFull), errors.Is(err, ErrDenied):
+	case errors.Is(err, storage.ErrLocked), errors.Is(err, storage.ErrConflict):
+		level, text = log.Warning, textBusy
+	case errors.Is(err, storage.ErrReadOnly), errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrDenied):
 		text = textUnwritable
-	case errors.Is(err, ErrValue):
-		c.note(notef(LevelWarning, "room %s: %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
+	case errors.Is(err, storage.ErrValue):
+		c.note(log.Notef(log.Warning, "room %s: %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
 		return cmd.refuse(textName)
 	}
-	c.noteRarely("write "+text+string(k), notef(level, "room %s: %s%s of %s could not be written: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
+	c.noteRarely("write "+text+string(k), log.Notef(level, "room %s: %s%s of %s could not be written: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
 	return cmd.refuse("%s", text)
 }

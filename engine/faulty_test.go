@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"sync"
 
-	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 // fault is what goes wrong with one use of a faultyStore.
@@ -24,18 +25,18 @@ var errFull = errors.New("the table is full")
 // writeFaults are what may become of a write. A conflict is no failure: the
 // command is decided again.
 var writeFaults = []fault{
-	{name: "not written, no answer", err: engine.ErrUnavailable},
-	{name: "not committed, no answer to the commit", err: engine.ErrDoubtful},
-	{name: "committed, no answer to the commit", err: engine.ErrDoubtful, applied: true},
+	{name: "not written, no answer", err: storage.ErrUnavailable},
+	{name: "not committed, no answer to the commit", err: storage.ErrDoubtful},
+	{name: "committed, no answer to the commit", err: storage.ErrDoubtful, applied: true},
 	{name: "refused", err: errFull},
-	{name: "a value refused", err: engine.ErrValue},
-	{name: "another node was first", err: engine.ErrConflict},
+	{name: "a value refused", err: storage.ErrValue},
+	{name: "another node was first", err: storage.ErrConflict},
 	{name: "a reading refused", err: errFull, read: true},
 }
 
 // faultyStore lets one use of a Store fail, and tells whether it did.
 type faultyStore struct {
-	*enginetest.Store
+	*storagetest.Store
 	mu    sync.Mutex
 	next  *fault // of the next write or read
 	fired *fault
@@ -82,7 +83,7 @@ func (s *faultyStore) waits() *fault {
 func (f *fault) wrapped() error { return fmt.Errorf("%w (%s)", f.err, f.name) }
 
 // Commit implements engine.Store.
-func (s *faultyStore) Commit(ctx context.Context, c *engine.Change) error {
+func (s *faultyStore) Commit(ctx context.Context, c *room.Change) error {
 	f := s.meet(false)
 	if f == nil {
 		return s.Store.Commit(ctx, c)
@@ -96,13 +97,13 @@ func (s *faultyStore) Commit(ctx context.Context, c *engine.Change) error {
 }
 
 // Update implements engine.Store.
-func (s *faultyStore) Update(ctx context.Context, k sip.Key, decide func(*engine.RoomRecord) *engine.Change) error {
+func (s *faultyStore) Update(ctx context.Context, k sip.Key, decide func(*room.Record) *room.Change) error {
 	f := s.waits()
 	if f == nil {
 		return s.Store.Update(ctx, k, decide)
 	}
-	var made *engine.Change
-	err := s.Store.Update(ctx, k, func(rec *engine.RoomRecord) *engine.Change {
+	var made *room.Change
+	err := s.Store.Update(ctx, k, func(rec *room.Record) *room.Change {
 		made = decide(rec)
 		if !f.applied {
 			return nil
@@ -113,14 +114,14 @@ func (s *faultyStore) Update(ctx context.Context, k sip.Key, decide func(*engine
 		return err
 	}
 	// what commits nothing cannot be in doubt
-	if errors.Is(f.err, engine.ErrDoubtful) && (made == nil || made.Empty()) {
+	if errors.Is(f.err, storage.ErrDoubtful) && (made == nil || made.Empty()) {
 		return nil
 	}
 	return s.meet(false).wrapped()
 }
 
 // Fetch implements engine.Store.
-func (s *faultyStore) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
+func (s *faultyStore) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
 	if f := s.meet(true); f != nil {
 		return nil, f.wrapped()
 	}

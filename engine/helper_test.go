@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
 )
 
@@ -92,7 +93,7 @@ func play(t *testing.T, c *engine.Conference, steps []step) {
 		require.Equal(t, s.want, got, "%s: %s", s.from, s.body)
 		require.Equal(t, s.code, out.Code, "%s: %s", s.from, s.body)
 		for _, n := range out.Notes {
-			assert.GreaterOrEqual(t, n.Level, engine.LevelInfo, n.Text)
+			assert.GreaterOrEqual(t, n.Level, log.Info, n.Text)
 		}
 		checkInvariants(t, c)
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -25,8 +27,8 @@ func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, invite
 	cmd.to = cmd.room
 	for _, err := range errs {
 		if err != nil {
-			return Outcome{Code: CodeInvite, Notes: []Note{
-				notef(LevelWarning, "failed invitation of %q to room %q by %q: %v", invitee, room, inviter, err),
+			return Outcome{Code: CodeInvite, Notes: []log.Note{
+				log.Notef(log.Warning, "failed invitation of %q to room %q by %q: %v", invitee, room, inviter, err),
 			}}
 		}
 	}
@@ -34,9 +36,9 @@ func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, invite
 }
 
 // decideWithdraw decides what becomes of an invitation that did not arrive.
-func (c *command) decideWithdraw(d *decision, r *room) {
+func (c *command) decideWithdraw(d *decision, r *Room) {
 	m := r.find(string(c.user.Key()))
-	if m == nil || m.role&RoleInvited == 0 {
+	if m == nil || m.role&room.RoleInvited == 0 {
 		return
 	}
 	d.change.Delete = []sip.Address{m.address()}

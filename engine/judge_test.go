@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // judge compares an answer with the model and takes over what it means.
@@ -18,7 +20,7 @@ func (c *conversation) judge(n *node, name string, s *saying, out engine.Outcome
 	if s.verb == "rooms" {
 		writes = false
 	}
-	if fired != nil && errors.Is(fired.err, engine.ErrConflict) {
+	if fired != nil && errors.Is(fired.err, storage.ErrConflict) {
 		fired = nil // it is decided again
 	}
 	failed := noDatabase || fired != nil
@@ -42,7 +44,7 @@ func (c *conversation) judge(n *node, name string, s *saying, out engine.Outcome
 		c.acceptStale(n, name, s, out)
 	default:
 		c.refused(s, out)
-		if fired == nil || !errors.Is(fired.err, engine.ErrDoubtful) {
+		if fired == nil || !errors.Is(fired.err, storage.ErrDoubtful) {
 			return
 		}
 		if c.mode == engine.ModeDatabase {
@@ -194,7 +196,7 @@ func (c *conversation) compareRoom(i int, n *node, name string) {
 	var members, invited []string
 	asker := ""
 	for who, p := range r.people {
-		if p.role == engine.RoleInvited {
+		if p.role == room.RoleInvited {
 			invited = append(invited, p.uri)
 		} else {
 			members = append(members, p.uri)

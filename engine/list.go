@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 const (
@@ -26,12 +29,12 @@ const (
 
 // Rooms returns all rooms in the order of their creation. The error, in
 // ModeDatabase only, is that of the store.
-func (c *Conference) Rooms(ctx context.Context) ([]RoomInfo, error) {
+func (c *Conference) Rooms(ctx context.Context) ([]room.Info, error) {
 	if c.settings.Mode == ModeDatabase {
 		return c.storedRooms(ctx)
 	}
 	rooms := c.all()
-	infos := make([]RoomInfo, len(rooms))
+	infos := make([]room.Info, len(rooms))
 	for i, r := range rooms {
 		infos[i] = r.info()
 	}
@@ -83,7 +86,7 @@ func (c *Conference) listRooms(ctx context.Context, cmd *command) Outcome {
 }
 
 // hasMember reports whether a user is a member, not merely invited.
-func (r *room) hasMember(key string) bool {
+func (r *Room) hasMember(key string) bool {
 	_, _, is := r.locate(key)
 	return is
 }
@@ -99,7 +102,7 @@ type listing struct {
 // listRead is one reading of the list. Its rooms are never changed.
 type listRead struct {
 	done  chan struct{}
-	infos []RoomInfo
+	infos []room.Info
 	err   error
 	stale bool // this node changed the list after it began; guarded by listing.mu
 	// rooms of users who asked; guarded by listing.mu.
@@ -108,9 +111,9 @@ type listRead struct {
 
 // visible returns all rooms, and those of them that a user is a member of if
 // any room is private.
-func (l *listing) visible(ctx context.Context, c *Conference, user sip.Key) ([]RoomInfo, map[sip.Key]struct{}, error) {
+func (l *listing) visible(ctx context.Context, c *Conference, user sip.Key) ([]room.Info, map[sip.Key]struct{}, error) {
 	if c.away() {
-		return nil, nil, ErrUnavailable
+		return nil, nil, storage.ErrUnavailable
 	}
 	rd, err := l.get(ctx, c)
 	if err != nil {
@@ -197,7 +200,7 @@ func (l *listing) read(c *Conference, rd *listRead) {
 
 // changed is called with each change that this node has made: the next list
 // shows it.
-func (l *listing) changed(change *Change) {
+func (l *listing) changed(change *room.Change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, rd := range [...]*listRead{l.running, l.last} {
@@ -222,9 +225,9 @@ func (l *listing) changed(change *Change) {
 // storedRooms reads all rooms with their members (ModeDatabase). A room that
 // is gone when its members are read is left out. Each query is bounded by
 // storeTimeout.
-func (c *Conference) storedRooms(ctx context.Context) ([]RoomInfo, error) {
+func (c *Conference) storedRooms(ctx context.Context) ([]room.Info, error) {
 	if c.away() {
-		return nil, ErrUnavailable
+		return nil, storage.ErrUnavailable
 	}
 	infos, err := c.readList(ctx)
 	if err != nil {
@@ -252,7 +255,7 @@ func (c *Conference) storedRooms(ctx context.Context) ([]RoomInfo, error) {
 }
 
 // readList reads the list of rooms.
-func (c *Conference) readList(ctx context.Context) ([]RoomInfo, error) {
+func (c *Conference) readList(ctx context.Context) ([]room.Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	infos, err := c.store.List(ctx)
@@ -263,7 +266,7 @@ func (c *Conference) readList(ctx context.Context) ([]RoomInfo, error) {
 }
 
 // readRooms reads rooms with one query, without keeping them.
-func (c *Conference) readRooms(ctx context.Context, keys []sip.Key) (map[sip.Key]*RoomRecord, error) {
+func (c *Conference) readRooms(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	records, err := c.store.Fetch(ctx, keys)
@@ -276,11 +279,11 @@ func (c *Conference) readRooms(ctx context.Context, keys []sip.Key) (map[sip.Key
 func (c *Conference) listFailed(err error) error {
 	c.failed(err)
 	switch {
-	case errors.Is(err, ErrUnavailable): // told as an outage
-	case errors.Is(err, ErrTimeout), errors.Is(err, ErrLocked):
-		c.noteRarely("list slowly", notef(LevelWarning, "rooms could not be listed in time: %v", err))
+	case errors.Is(err, storage.ErrUnavailable): // told as an outage
+	case errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrLocked):
+		c.noteRarely("list slowly", log.Notef(log.Warning, "rooms could not be listed in time: %v", err))
 	default:
-		c.noteRarely("list", notef(LevelError, "database refuses to list rooms: %v", err))
+		c.noteRarely("list", log.Notef(log.Error, "database refuses to list rooms: %v", err))
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -14,13 +16,13 @@ const progressEvery = 2 * time.Second
 // is called once, before any other method. progress is called every two
 // seconds and at the end with what has been read so far, note with what is odd
 // about rows. The error is that of the store.
-func (c *Conference) Load(ctx context.Context, progress func(rooms, members int), note func(Note)) error {
+func (c *Conference) Load(ctx context.Context, progress func(rooms, members int), note func(log.Note)) error {
 	if c.settings.Mode != ModeDurable {
 		return nil
 	}
 	// What is read of each room, by room.at, until its roster is made.
 	var read [][]member
-	var last *room
+	var last *Room
 	var lastKey sip.Key
 	rooms, members, next := 0, 0, time.Now().Add(progressEvery)
 	tick := func() {
@@ -34,7 +36,7 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 		read = append(read, nil)
 		rooms++
 		tick()
-	}, func(k sip.Key, m Member) {
+	}, func(k sip.Key, m room.Member) {
 		if k != lastKey || last == nil {
 			last, lastKey = c.lookup(k), k
 		}

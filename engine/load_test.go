@@ -10,34 +10,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
-func member(name string, role engine.Role) engine.Member {
-	return engine.Member{Address: sip.Address{User: name, Host: "example.org"}, Role: role}
+func member(name string, role room.Role) room.Member {
+	return room.Member{Address: sip.Address{User: name, Host: "example.org"}, Role: role}
 }
 
-func record(name string, members ...engine.Member) *engine.RoomRecord {
-	return &engine.RoomRecord{Address: sip.Address{User: name, Host: "example.org"}, Members: members}
+func record(name string, members ...room.Member) *room.Record {
+	return &room.Record{Address: sip.Address{User: name, Host: "example.org"}, Members: members}
 }
 
 // durable returns a conference in ModeDurable that has loaded the store.
-func durable(t testing.TB, s *enginetest.Store) *engine.Conference {
+func durable(t testing.TB, s *storagetest.Store) *engine.Conference {
 	t.Helper()
 	set := settings()
 	set.Mode = engine.ModeDurable
 	c := engine.New(set, s)
 	t.Cleanup(c.Close)
-	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(n engine.Note) { t.Error(n.Text) }))
+	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(n log.Note) { t.Error(n.Text) }))
 	return c
 }
 
 func TestLoad(t *testing.T) {
-	private := record("den", member("bob", engine.RoleOwner), member("carol", engine.RoleInvited))
+	private := record("den", member("bob", room.RoleOwner), member("carol", room.RoleInvited))
 	private.Private = true
-	c := durable(t, enginetest.NewStore(
-		record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleAdmin), member("carol", engine.RoleMember)),
+	c := durable(t, storagetest.NewStore(
+		record("room", member("alice", room.RoleOwner), member("bob", room.RoleAdmin), member("carol", room.RoleMember)),
 		record("empty"), private,
 	))
 	rooms, members := c.Counts()
@@ -53,12 +56,12 @@ func TestLoad(t *testing.T) {
 }
 
 func TestLoadFails(t *testing.T) {
-	s := enginetest.NewStore()
-	s.Fail(engine.ErrSchema)
+	s := storagetest.NewStore()
+	s.Fail(storage.ErrSchema)
 	set := settings()
 	set.Mode = engine.ModeDurable
-	err := engine.New(set, s).Load(t.Context(), func(int, int) {}, func(engine.Note) {})
-	require.ErrorIs(t, err, engine.ErrSchema)
+	err := engine.New(set, s).Load(t.Context(), func(int, int) {}, func(log.Note) {})
+	require.ErrorIs(t, err, storage.ErrSchema)
 	for _, mode := range []int{engine.ModeMemory, engine.ModeDatabase} {
 		set.Mode = mode
 		require.NoError(t, engine.New(set, s).Load(t.Context(), nil, nil))
@@ -67,22 +70,22 @@ func TestLoadFails(t *testing.T) {
 
 // bulk is a store of many rooms that are made up while they are read.
 type bulk struct {
-	engine.Store
+	storage.Store
 	rooms, members int
 }
 
-func (b *bulk) Load(_ context.Context, room func(sip.Address, bool), member func(sip.Key, engine.Member), _ func(engine.Note)) error {
+func (b *bulk) Load(_ context.Context, addRoom func(sip.Address, bool), addMember func(sip.Key, room.Member), _ func(log.Note)) error {
 	for i := range b.rooms {
-		room(sip.Address{User: fmt.Sprintf("room%d", i), Host: "conference.example.org"}, false)
+		addRoom(sip.Address{User: fmt.Sprintf("room%d", i), Host: "conference.example.org"}, false)
 	}
 	for i := range b.rooms {
 		k := sip.Key(fmt.Sprintf("room%d@conference.example.org", i))
 		for j := range b.members {
-			m := engine.Member{Address: sip.Address{User: fmt.Sprintf("user%d", i*b.members+j), Host: "example.org"}}
+			m := room.Member{Address: sip.Address{User: fmt.Sprintf("user%d", i*b.members+j), Host: "example.org"}}
 			if j == 0 {
-				m.Role = engine.RoleOwner
+				m.Role = room.RoleOwner
 			}
-			member(k, m)
+			addMember(k, m)
 		}
 	}
 	return nil
@@ -99,7 +102,7 @@ func TestMemory(t *testing.T) {
 	set.Mode = engine.ModeDurable
 	b := &bulk{rooms: 10_000, members: 10}
 	c := engine.New(set, b)
-	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(engine.Note) {}))
+	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(log.Note) {}))
 	for i := range b.rooms {
 		v, err := c.View(t.Context(), sip.Key(fmt.Sprintf("room%d@conference.example.org", i)))
 		if err != nil || len(v.Members) != b.members {

@@ -3,11 +3,12 @@ package engine
 import (
 	"fmt"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
 // decideCreate decides #create of a room that exists.
-func (c *command) decideCreate(d *decision, r *room) {
+func (c *command) decideCreate(d *decision, r *Room) {
 	switch {
 	case c.settings.CheckOnCreate:
 		d.say(toOne, c.req.From, c.req.RequestURI, noticeExists)
@@ -20,12 +21,12 @@ func (c *command) decideCreate(d *decision, r *room) {
 	}
 }
 
-func (c *command) decideJoin(d *decision, r *room) {
+func (c *command) decideJoin(d *decision, r *Room) {
 	m := r.find(string(c.from.Key()))
 	switch {
-	case m != nil && m.role&RoleInvited != 0:
+	case m != nil && m.role&room.RoleInvited != 0:
 		// Who was invited and joins accepts the invitation.
-		d.enter(r, m.address(), m.role&^RoleInvited)
+		d.enter(r, m.address(), m.role&^room.RoleInvited)
 	case m != nil:
 		d.say(toOne, m.uri, r.uri, noticeInAlready)
 	default:
@@ -33,7 +34,7 @@ func (c *command) decideJoin(d *decision, r *room) {
 			return
 		}
 		if !r.private {
-			d.enter(r, c.from, RoleMember)
+			d.enter(r, c.from, room.RoleMember)
 			return
 		}
 		d.log = c.from.URI() + " attempted to join"
@@ -43,15 +44,15 @@ func (c *command) decideJoin(d *decision, r *room) {
 }
 
 // enter makes a a member and tells all.
-func (d *decision) enter(r *room, a sip.Address, role Role) {
-	d.change.Put = []Member{{Address: a, Role: role}}
+func (d *decision) enter(r *Room, a sip.Address, role room.Role) {
+	d.change.Put = []room.Member{{Address: a, Role: role}}
 	d.log = a.URI() + " joined"
 	d.say(toAfter, "", r.uri, noticeJoined(a.User))
 }
 
 // manager returns the sender as a member who may manage the others. allowed
 // is false if it is a member without that right.
-func (c *command) manager(d *decision, r *room) (m *member, allowed bool) {
+func (c *command) manager(d *decision, r *Room) (m *member, allowed bool) {
 	m = r.findMember(string(c.from.Key()))
 	if m == nil {
 		d.err = c.refuse("You are not a member of the room")
@@ -60,7 +61,7 @@ func (c *command) manager(d *decision, r *room) (m *member, allowed bool) {
 	return m, m.mayManage()
 }
 
-func (c *command) decideInvite(d *decision, r *room) {
+func (c *command) decideInvite(d *decision, r *Room) {
 	m, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
@@ -72,7 +73,7 @@ func (c *command) decideInvite(d *decision, r *room) {
 	if !c.mayEnter(d, r) {
 		return
 	}
-	d.change.Put = []Member{{Address: c.user, Role: RoleInvited}}
+	d.change.Put = []room.Member{{Address: c.user, Role: room.RoleInvited}}
 	d.log = c.user.URI() + " invited by " + m.uri
 	d.drafts = append(d.drafts, draft{
 		audience: toOne, to: c.user.URI(), from: r.uri, inviter: m.uri,
@@ -80,7 +81,7 @@ func (c *command) decideInvite(d *decision, r *room) {
 	})
 }
 
-func (c *command) decideAdd(d *decision, r *room) {
+func (c *command) decideAdd(d *decision, r *Room) {
 	m, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
@@ -91,17 +92,17 @@ func (c *command) decideAdd(d *decision, r *room) {
 		return
 	}
 	if c.mayEnter(d, r) {
-		d.enter(r, c.user, RoleMember)
+		d.enter(r, c.user, room.RoleMember)
 	}
 }
 
 // mayEnter refuses a user who is in the room or invited to it, and one who
 // cannot be stored.
-func (c *command) mayEnter(d *decision, r *room) bool {
+func (c *command) mayEnter(d *decision, r *Room) bool {
 	switch m := r.find(string(c.user.Key())); {
 	case m == nil:
 		d.err = c.checkNew(c.user)
-	case m.role&RoleInvited != 0:
+	case m.role&room.RoleInvited != 0:
 		d.err = c.refuse("[%s] has been invited already", m.user())
 	default:
 		d.err = c.refuse("[%s] is in the room already", m.user())
@@ -109,13 +110,13 @@ func (c *command) mayEnter(d *decision, r *room) bool {
 	return d.err == nil
 }
 
-func (c *command) decideAccept(d *decision, r *room) {
+func (c *command) decideAccept(d *decision, r *Room) {
 	if m := c.invitee(d, r); m != nil {
-		d.enter(r, m.address(), m.role&^RoleInvited)
+		d.enter(r, m.address(), m.role&^room.RoleInvited)
 	}
 }
 
-func (c *command) decideReject(d *decision, r *room) {
+func (c *command) decideReject(d *decision, r *Room) {
 	if m := c.invitee(d, r); m != nil {
 		d.change.Delete = []sip.Address{m.address()}
 		d.log = m.uri + " rejected the invitation"
@@ -123,16 +124,16 @@ func (c *command) decideReject(d *decision, r *room) {
 }
 
 // invitee returns the sender as one who is invited.
-func (c *command) invitee(d *decision, r *room) *member {
+func (c *command) invitee(d *decision, r *Room) *member {
 	m := r.find(string(c.from.Key()))
-	if m == nil || m.role&RoleInvited == 0 {
+	if m == nil || m.role&room.RoleInvited == 0 {
 		d.err = c.refuse("You are not invited to the room")
 		return nil
 	}
 	return m
 }
 
-func (c *command) decideRemove(d *decision, r *room) {
+func (c *command) decideRemove(d *decision, r *Room) {
 	by, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
@@ -145,7 +146,7 @@ func (c *command) decideRemove(d *decision, r *room) {
 	switch {
 	case m == nil:
 		d.err = c.refuse("[%s] is not a member of the room", clip(c.user.User))
-	case m.role&RoleOwner != 0:
+	case m.role&room.RoleOwner != 0:
 		d.err = c.refuse("[%s] is the room's owner and cannot be removed", m.user())
 	default:
 		d.change.Delete = []sip.Address{m.address()}
@@ -155,12 +156,12 @@ func (c *command) decideRemove(d *decision, r *room) {
 	}
 }
 
-func (c *command) decideLeave(d *decision, r *room) {
+func (c *command) decideLeave(d *decision, r *Room) {
 	m := r.findMember(string(c.from.Key()))
 	switch {
 	case m == nil:
 		d.err = c.refuse("You are not a member of the room")
-	case m.role&RoleOwner != 0:
+	case m.role&room.RoleOwner != 0:
 		d.say(toOne, m.uri, r.uri, fmt.Sprintf(noticeOwnerStays, c.start))
 	default:
 		d.change.Delete = []sip.Address{m.address()}
@@ -169,7 +170,7 @@ func (c *command) decideLeave(d *decision, r *room) {
 	}
 }
 
-func (c *command) decideMembers(d *decision, r *room) {
+func (c *command) decideMembers(d *decision, r *Room) {
 	sender := r.findMember(string(c.from.Key()))
 	if sender == nil {
 		d.err = c.refuse("You are not a member of the room")
@@ -179,10 +180,10 @@ func (c *command) decideMembers(d *decision, r *room) {
 	r.roster.each(func(uri string, t tag) {
 		name := "[" + sip.UserOf(uri) + "]"
 		switch role := t.role(); {
-		case role&RoleInvited != 0:
-		case role&RoleOwner != 0:
+		case role&room.RoleInvited != 0:
+		case role&room.RoleOwner != 0:
 			names = append(names, "*"+name)
-		case role&RoleAdmin != 0:
+		case role&room.RoleAdmin != 0:
 			names = append(names, "~"+name)
 		default:
 			names = append(names, name)
@@ -193,12 +194,12 @@ func (c *command) decideMembers(d *decision, r *room) {
 	}
 }
 
-func (c *command) decideDestroy(d *decision, r *room) {
+func (c *command) decideDestroy(d *decision, r *Room) {
 	m := r.findMember(string(c.from.Key()))
 	switch {
 	case m == nil:
 		d.err = c.refuse("You are not a member of the room")
-	case m.role&RoleOwner == 0:
+	case m.role&room.RoleOwner == 0:
 		d.err = c.refuse("Only an owner of the room can destroy it")
 	default:
 		d.change.Destroy = true
@@ -209,7 +210,7 @@ func (c *command) decideDestroy(d *decision, r *room) {
 
 // decideModify decides #modify. A room may have several owners; only one of
 // them gives and takes that role, and the last one keeps it.
-func (c *command) decideModify(d *decision, r *room) {
+func (c *command) decideModify(d *decision, r *Room) {
 	by, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
@@ -224,26 +225,26 @@ func (c *command) decideModify(d *decision, r *room) {
 		d.err = c.refuse("[%s] is not a member of the room", clip(c.user.User))
 		return
 	}
-	aboutOwner := (m.role|c.role)&RoleOwner != 0
+	aboutOwner := (m.role|c.role)&room.RoleOwner != 0
 	switch {
-	case aboutOwner && by.role&RoleOwner == 0:
+	case aboutOwner && by.role&room.RoleOwner == 0:
 		d.err = c.refuse("Only an owner of the room can give or take the role of an owner")
-	case m.role&RoleOwner != 0 && c.role&RoleOwner == 0 && r.owners() == 1:
+	case m.role&room.RoleOwner != 0 && c.role&room.RoleOwner == 0 && r.owners() == 1:
 		d.err = c.refuse("[%s] is the only owner of the room: make another member owner first", m.user())
 	default:
 		if m.role != c.role {
-			d.change.Put = []Member{{Address: m.address(), Role: c.role}}
+			d.change.Put = []room.Member{{Address: m.address(), Role: c.role}}
 		}
 		d.log = fmt.Sprintf("%s made %s by %s", m.uri, roleName(c.role), by.uri)
 		d.say(toAfter, "", r.uri, fmt.Sprintf(noticeRole, m.uri, c.arg(1)))
 	}
 }
 
-func roleName(r Role) string {
+func roleName(r room.Role) string {
 	switch {
-	case r&RoleOwner != 0:
+	case r&room.RoleOwner != 0:
 		return "owner"
-	case r&RoleAdmin != 0:
+	case r&room.RoleAdmin != 0:
 		return "admin"
 	}
 	return "member"

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
 )
 
 // The model of TestConversations: what docs/differences.md and the contract of
@@ -15,7 +15,7 @@ import (
 // person is somebody in a room, or invited to it, as first seen.
 type person struct {
 	uri  string
-	role engine.Role
+	role room.Role
 }
 
 // chatroom is a room of the model; nil: there is none.
@@ -77,17 +77,17 @@ func (r *chatroom) equal(other *chatroom) bool {
 // member is somebody who is in the room, not merely invited.
 func (r *chatroom) member(name string) (person, bool) {
 	p, there := r.people[strings.ToLower(name)]
-	return p, there && p.role != engine.RoleInvited
+	return p, there && p.role != room.RoleInvited
 }
 
 func (r *chatroom) invited(name string) (person, bool) {
 	p, there := r.people[strings.ToLower(name)]
-	return p, there && p.role == engine.RoleInvited
+	return p, there && p.role == room.RoleInvited
 }
 
 func (r *chatroom) owners() (n int) {
 	for _, p := range r.people {
-		if p.role == engine.RoleOwner {
+		if p.role == room.RoleOwner {
 			n++
 		}
 	}
@@ -97,7 +97,7 @@ func (r *chatroom) owners() (n int) {
 // all makes the MESSAGEs of a notice to all members.
 func (r *chatroom) all(body string) (lines []line) {
 	for _, p := range r.people {
-		if p.role != engine.RoleInvited {
+		if p.role != room.RoleInvited {
 			lines = append(lines, line{r.uri, p.uri, body})
 		}
 	}
@@ -128,12 +128,12 @@ func (set rules) expect(r *chatroom, s *saying) reply {
 		if p, there := r.people[strings.ToLower(name)]; there {
 			uri = p.uri
 		}
-		after.people[strings.ToLower(name)] = person{uri, engine.RoleMember}
+		after.people[strings.ToLower(name)] = person{uri, room.RoleMember}
 		return done(after.all("*** " + named(uri) + " has joined the room")...)
 	}
 	me, in := r.member(s.user)
 	_, asked := r.invited(s.user)
-	leads := in && me.role != engine.RoleMember
+	leads := in && me.role != room.RoleMember
 	target, there := r.member(s.who)
 	guest, offered := r.invited(s.who)
 
@@ -167,7 +167,7 @@ func (set rules) expect(r *chatroom, s *saying) reply {
 		if !leads || there || offered {
 			return refused
 		}
-		after.people[strings.ToLower(s.who)] = person{plainURI(s.who), engine.RoleInvited}
+		after.people[strings.ToLower(s.who)] = person{plainURI(s.who), room.RoleInvited}
 		return done(line{r.uri, plainURI(s.who), "*** [" + s.user + "] invites you to join the room (send '#accept' or '#reject')"})
 	case "add":
 		switch {
@@ -198,7 +198,7 @@ func (set rules) expect(r *chatroom, s *saying) reply {
 		if offered {
 			target, there = guest, true
 		}
-		if !leads || !there || target.role == engine.RoleOwner {
+		if !leads || !there || target.role == room.RoleOwner {
 			return refused
 		}
 		delete(after.people, strings.ToLower(s.who))
@@ -208,7 +208,7 @@ func (set rules) expect(r *chatroom, s *saying) reply {
 		switch {
 		case !in:
 			return refused
-		case me.role == engine.RoleOwner:
+		case me.role == room.RoleOwner:
 			return done(tell("*** You are the room's owner and cannot leave. Use #destroy if you wish to destroy the room."))
 		}
 		delete(after.people, strings.ToLower(s.user))
@@ -219,20 +219,20 @@ func (set rules) expect(r *chatroom, s *saying) reply {
 		}
 		return done(tell(r.list()))
 	case "destroy":
-		if me.role != engine.RoleOwner || !in {
+		if me.role != room.RoleOwner || !in {
 			return refused
 		}
 		return reply{code: 1, lines: r.all("*** Room has been destroyed")}
 	case "modify":
-		role := map[string]engine.Role{"owner": engine.RoleOwner, "admin": engine.RoleAdmin, "member": engine.RoleMember}[s.role]
-		taken := there && target.role == engine.RoleOwner && role != engine.RoleOwner
-		given := role == engine.RoleOwner
+		role := map[string]room.Role{"owner": room.RoleOwner, "admin": room.RoleAdmin, "member": room.RoleMember}[s.role]
+		taken := there && target.role == room.RoleOwner && role != room.RoleOwner
+		given := role == room.RoleOwner
 		switch {
 		case in && !leads:
 			return done(tell("*** You don't have the permission to modify members in this room"))
 		case !leads || !there:
 			return refused
-		case (taken || given || target.role == engine.RoleOwner) && me.role != engine.RoleOwner:
+		case (taken || given || target.role == room.RoleOwner) && me.role != room.RoleOwner:
 			return refused
 		case taken && r.owners() == 1:
 			return refused
@@ -248,7 +248,7 @@ func (set rules) without(s *saying) reply {
 	switch {
 	case s.verb == "create" || s.verb == "join" && set.createOnJoin:
 		made := &chatroom{plainURI(s.room), s.private, map[string]person{
-			strings.ToLower(s.user): {plainURI(s.user), engine.RoleOwner},
+			strings.ToLower(s.user): {plainURI(s.user), room.RoleOwner},
 		}}
 		return reply{code: 1, lines: []line{{made.uri, s.from, "*** Room was created"}}, after: made}
 	case s.verb == "join":
@@ -263,8 +263,8 @@ func (set rules) without(s *saying) reply {
 func (r *chatroom) list() string {
 	var names []string
 	for _, p := range r.people {
-		mark := map[engine.Role]string{engine.RoleOwner: "*", engine.RoleAdmin: "~"}[p.role]
-		if p.role != engine.RoleInvited {
+		mark := map[room.Role]string{room.RoleOwner: "*", room.RoleAdmin: "~"}[p.role]
+		if p.role != room.RoleInvited {
 			names = append(names, mark+named(p.uri))
 		}
 	}

@@ -10,7 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // Bounds of waiting for the store.
@@ -68,10 +71,10 @@ func (c *Conference) health() health {
 // failed is called with each error of the store.
 func (c *Conference) failed(err error) {
 	switch {
-	case errors.Is(err, ErrUnavailable):
+	case errors.Is(err, storage.ErrUnavailable):
 		c.became(gone, err)
-	case errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful), errors.Is(err, ErrReadOnly),
-		errors.Is(err, ErrFull), errors.Is(err, ErrDenied):
+	case errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrDoubtful), errors.Is(err, storage.ErrReadOnly),
+		errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrDenied):
 	default:
 		return
 	}
@@ -144,8 +147,8 @@ func (c *Conference) looked(ctx context.Context) (over bool) {
 		return false // at the end; the error says nothing
 	}
 	switch {
-	case err == nil, errors.Is(err, ErrLocked), errors.Is(err, ErrConflict):
-	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful):
+	case err == nil, errors.Is(err, storage.ErrLocked), errors.Is(err, storage.ErrConflict):
+	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrDoubtful):
 		c.became(gone, err)
 		return false
 	default:
@@ -153,7 +156,7 @@ func (c *Conference) looked(ctx context.Context) (over bool) {
 		return false
 	}
 	for _, k := range c.outage.someSuspects() {
-		if err := c.settle(ctx, k); err != nil && !errors.Is(err, ErrLocked) && !errors.Is(err, ErrConflict) {
+		if err := c.settle(ctx, k); err != nil && !errors.Is(err, storage.ErrLocked) && !errors.Is(err, storage.ErrConflict) {
 			c.failedToSettle(k, err)
 		}
 	}
@@ -196,18 +199,18 @@ func (c *Conference) became(state health, err error) {
 	}
 	switch state {
 	case gone:
-		c.note(notef(LevelError, "database does not answer: texts go on with the members known here, commands are refused: %v", err))
+		c.note(log.Notef(log.Error, "database does not answer: texts go on with the members known here, commands are refused: %v", err))
 	case unwritable:
 		after := ""
 		if was == gone {
 			after = fmt.Sprintf(", which answers again after %s", length)
 		}
-		c.note(notef(LevelError, "no change can be written to the database%s: texts go on, commands are refused: %v", after, err))
+		c.note(log.Notef(log.Error, "no change can be written to the database%s: texts go on, commands are refused: %v", after, err))
 	case healthy:
 		if was == gone {
-			c.note(notef(LevelNotice, "database answers again after %s", length))
+			c.note(log.Notef(log.Notice, "database answers again after %s", length))
 		} else {
-			c.note(notef(LevelNotice, "database takes changes again after %s", length))
+			c.note(log.Notef(log.Notice, "database takes changes again after %s", length))
 		}
 	}
 }
@@ -217,12 +220,12 @@ func (c *Conference) became(state health, err error) {
 func (c *Conference) guarded(run func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			c.note(notef(LevelError, "panic: %v", v))
+			c.note(log.Notef(log.Error, "panic: %v", v))
 			lines := strings.Split(strings.TrimSpace(string(debug.Stack())), "\n")
 			for _, line := range lines[:min(len(lines), maxStackLines)] {
-				c.note(notef(LevelError, "%s", strings.ReplaceAll(line, "\t", "    ")))
+				c.note(log.Notef(log.Error, "%s", strings.ReplaceAll(line, "\t", "    ")))
 			}
-			err = fmt.Errorf("%w: panic: %v", ErrRefused, v)
+			err = fmt.Errorf("%w: panic: %v", storage.ErrRefused, v)
 		}
 	}()
 	return run()
@@ -235,7 +238,7 @@ func (c *Conference) settle(ctx context.Context, k sip.Key) error {
 	defer cancel()
 	release, err := c.turnstile.take(ctx, k)
 	if err != nil {
-		return ErrLocked
+		return storage.ErrLocked
 	}
 	defer release()
 	return c.settleHeld(ctx, k)
@@ -244,7 +247,7 @@ func (c *Conference) settle(ctx context.Context, k sip.Key) error {
 // settleHeld is settle for who has the room's turn.
 func (c *Conference) settleHeld(ctx context.Context, k sip.Key) error {
 	err := c.guarded(func() error {
-		return c.store.Settle(ctx, k, func(rows *RoomRecord) *Change { return difference(rows, c.lookup(k)) })
+		return c.store.Settle(ctx, k, func(rows *room.Record) *room.Change { return difference(rows, c.lookup(k)) })
 	})
 	if err == nil {
 		c.outage.settled(k)
@@ -257,26 +260,26 @@ func (c *Conference) settleHeld(ctx context.Context, k sip.Key) error {
 func (c *Conference) failedToSettle(k sip.Key, err error) {
 	c.failed(err)
 	switch {
-	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrTimeout), errors.Is(err, ErrDoubtful),
-		errors.Is(err, ErrReadOnly), errors.Is(err, ErrFull), errors.Is(err, ErrDenied):
+	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrDoubtful),
+		errors.Is(err, storage.ErrReadOnly), errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrDenied):
 		return
 	}
-	c.note(notef(LevelError, "room %s: the database may hold a change that was refused: %v", k, err))
+	c.note(log.Notef(log.Error, "room %s: the database may hold a change that was refused: %v", k, err))
 	c.outage.settled(k)
 }
 
 // difference returns the change that makes rows what the room is; either may
 // be nil. The room is written anew, so that its members keep their order.
-func difference(rows *RoomRecord, r *room) *Change {
+func difference(rows *room.Record, r *Room) *room.Change {
 	switch {
 	case r == nil && rows == nil:
-		return &Change{}
+		return &room.Change{}
 	case r == nil:
-		return &Change{Room: rows.Address, Destroy: true}
+		return &room.Change{Room: rows.Address, Destroy: true}
 	}
-	change := &Change{Room: r.address(), Create: true, Private: r.private, Destroy: rows != nil, Put: r.roster.members()}
+	change := &room.Change{Room: r.address(), Create: true, Private: r.private, Destroy: rows != nil, Put: r.roster.members()}
 	if rows != nil && rows.Private == r.private && slices.Equal(rows.Members, change.Put) {
-		return &Change{}
+		return &room.Change{}
 	}
 	return change
 }

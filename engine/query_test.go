@@ -7,22 +7,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 func TestQueries(t *testing.T) {
 	for _, mode := range []int{engine.ModeMemory, engine.ModeDurable, engine.ModeDatabase} {
-		c, _ := withStore(t, mode, enginetest.NewStore(), nil)
+		c, _ := withStore(t, mode, storagetest.NewStore(), nil)
 		send(t, c, "alice", "", "#create")
 		send(t, c, "alice", "", "#invite bob")
 		send(t, c, "carol", "", "#join")
 		send(t, c, "dave", "den", "#create private")
 
-		for room, want := range map[string]bool{roomURI: true, "SIP:ROOM@example.org:5080;x=y": true, "sip:nowhere@example.org": false, "sip:example.org": false} {
-			active, err := c.RoomActive(t.Context(), room)
+		for name, want := range map[string]bool{roomURI: true, "SIP:ROOM@example.org:5080;x=y": true, "sip:nowhere@example.org": false, "sip:example.org": false} {
+			active, err := c.RoomActive(t.Context(), name)
 			require.NoError(t, err)
-			assert.Equal(t, want, active, room)
+			assert.Equal(t, want, active, name)
 		}
 		_, err := c.RoomActive(t.Context(), "room")
 		require.ErrorIs(t, err, sip.ErrInvalidURI)
@@ -44,7 +45,7 @@ func TestQueries(t *testing.T) {
 
 		infos, err := c.Rooms(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, []engine.RoomInfo{
+		assert.Equal(t, []room.Info{
 			{Address: sip.Address{User: "room", Host: "example.org"}, Members: 3, Owner: "sip:alice@example.org"},
 			{Address: sip.Address{User: "den", Host: "example.org"}, Private: true, Members: 1, Owner: "sip:dave@example.org"},
 		}, infos)
@@ -64,7 +65,7 @@ func TestQueries(t *testing.T) {
 
 func TestInvitationFailed(t *testing.T) {
 	for _, mode := range []int{engine.ModeMemory, engine.ModeDurable, engine.ModeDatabase} {
-		s := enginetest.NewStore()
+		s := storagetest.NewStore()
 		c, _ := withStore(t, mode, s, nil)
 		send(t, c, "alice", "", "#create private")
 		out := send(t, c, "alice", "", "#invite Bob")

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // reads lets concurrent readers of rooms share queries, in two lanes: one for
@@ -60,14 +62,14 @@ func (q *reads) wait() { q.idle.Wait() }
 // nil if there is none (ModeDatabase). If the database does not let it be read
 // or ctx ends, it returns what is known of the room, nil if nothing is, and
 // the store's error or that of ctx.
-func (c *Conference) fresh(ctx context.Context, k sip.Key) (*room, error) {
+func (c *Conference) fresh(ctx context.Context, k sip.Key) (*Room, error) {
 	asked := time.Now()
 	if r, readAt := c.known(k); r != nil && c.settings.CacheTTL > 0 && asked.Sub(readAt) < c.settings.CacheTTL {
 		return r, nil
 	}
 	for {
 		if c.away() {
-			return c.lookup(k), ErrUnavailable
+			return c.lookup(k), storage.ErrUnavailable
 		}
 		rd := c.ask(k)
 		select {
@@ -86,7 +88,7 @@ func (c *Conference) fresh(ctx context.Context, k sip.Key) (*room, error) {
 
 // known returns a room as it was last read and when that was, nil if it was
 // not.
-func (c *Conference) known(k sip.Key) (*room, time.Time) {
+func (c *Conference) known(k sip.Key) (*Room, time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	r := c.rooms[k]
@@ -148,7 +150,7 @@ func (c *Conference) run(lane int, batch []*read) {
 	q := &c.reads
 	defer q.idle.Done()
 	asked := time.Now()
-	var rooms map[sip.Key]*room
+	var rooms map[sip.Key]*Room
 	err := c.guarded(func() (err error) {
 		rooms, err = c.readBatch(batch)
 		return err
@@ -168,7 +170,7 @@ func (c *Conference) run(lane int, batch []*read) {
 }
 
 // readBatch reads rooms. One that is as it is known stays the same object.
-func (c *Conference) readBatch(batch []*read) (map[sip.Key]*room, error) {
+func (c *Conference) readBatch(batch []*read) (map[sip.Key]*Room, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	keys := make([]sip.Key, len(batch))
@@ -179,7 +181,7 @@ func (c *Conference) readBatch(batch []*read) (map[sip.Key]*room, error) {
 	if err != nil {
 		return nil, err
 	}
-	rooms := make(map[sip.Key]*room, len(found))
+	rooms := make(map[sip.Key]*Room, len(found))
 	for k, rec := range found {
 		if old := c.lookup(k); old != nil && old.matches(rec) {
 			rooms[k] = old
@@ -194,17 +196,17 @@ func (c *Conference) readBatch(batch []*read) (map[sip.Key]*room, error) {
 func (c *Conference) readFailed(err error) {
 	c.failed(err)
 	switch {
-	case errors.Is(err, ErrUnavailable): // told as an outage
-	case errors.Is(err, ErrTimeout), errors.Is(err, ErrLocked):
-		c.noteRarely("read slowly", notef(LevelWarning, "rooms could not be read in time, texts go to the members known last: %v", err))
+	case errors.Is(err, storage.ErrUnavailable): // told as an outage
+	case errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrLocked):
+		c.noteRarely("read slowly", log.Notef(log.Warning, "rooms could not be read in time, texts go to the members known last: %v", err))
 	default:
-		c.noteRarely("read", notef(LevelError, "database refuses to read rooms: %v", err))
+		c.noteRarely("read", log.Notef(log.Error, "database refuses to read rooms: %v", err))
 	}
 }
 
 // finish takes over what a batch read and begins the next one. It returns the
 // rooms that others have changed.
-func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*room, asked time.Time, err error) (changed []sip.Key) {
+func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*Room, asked time.Time, err error) (changed []sip.Key) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -230,7 +232,7 @@ func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*room, as
 
 // adoptLocked puts a room that was read, nil for none, in the place of what is
 // known of it, and reports whether that was another state.
-func (c *Conference) adoptLocked(k sip.Key, r *room, asked time.Time) bool {
+func (c *Conference) adoptLocked(k sip.Key, r *Room, asked time.Time) bool {
 	old := c.rooms[k]
 	switch {
 	case r == nil:
@@ -249,7 +251,7 @@ func (c *Conference) adoptLocked(k sip.Key, r *room, asked time.Time) bool {
 // adoptOwn takes over a room, nil for none, as this node has read it under its
 // lock when it decided, or has just written it: what was asked for before then
 // may be older.
-func (c *Conference) adoptOwn(k sip.Key, r *room, decided time.Time, written bool) {
+func (c *Conference) adoptOwn(k sip.Key, r *Room, decided time.Time, written bool) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()

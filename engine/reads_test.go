@@ -12,13 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 // hooked is a store whose reads a test may hold up or break.
 type hooked struct {
-	engine.Store
+	storage.Store
 	mu    sync.Mutex
 	fetch func(keys []sip.Key)
 }
@@ -29,7 +32,7 @@ func (s *hooked) hook(f func(keys []sip.Key)) {
 	s.fetch = f
 }
 
-func (s *hooked) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine.RoomRecord, error) {
+func (s *hooked) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
 	found, err := s.Store.Fetch(ctx, keys)
 	s.mu.Lock()
 	f := s.fetch
@@ -43,16 +46,16 @@ func (s *hooked) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*engine
 // TestBigRoomHoldsUpNoSmallOne: while a big room is being read, as often as is
 // allowed at once, texts to small rooms go on.
 func TestBigRoomHoldsUpNoSmallOne(t *testing.T) {
-	var rooms []*engine.RoomRecord
+	var rooms []*room.Record
 	for i := range 5 {
-		members := make([]engine.Member, 0, 2000)
+		members := make([]room.Member, 0, 2000)
 		for j := range cap(members) {
-			members = append(members, member(fmt.Sprintf("u%d", j), engine.RoleOwner))
+			members = append(members, member(fmt.Sprintf("u%d", j), room.RoleOwner))
 		}
 		rooms = append(rooms, record(fmt.Sprintf("big%d", i), members...))
 	}
-	rooms = append(rooms, record("small", member("u0", engine.RoleOwner), member("u1", engine.RoleMember)))
-	s := &hooked{Store: enginetest.NewStore(rooms...)}
+	rooms = append(rooms, record("small", member("u0", room.RoleOwner), member("u1", room.RoleMember)))
+	s := &hooked{Store: storagetest.NewStore(rooms...)}
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
 	send(t, c, "u0", "small", "its size is known now")
 	goOn := make(chan struct{})
@@ -79,7 +82,7 @@ func TestBigRoomHoldsUpNoSmallOne(t *testing.T) {
 // TestRefusalTouchesNothing: who waits for a query gets its result, however
 // many commands are refused meanwhile.
 func TestRefusalTouchesNothing(t *testing.T) {
-	inner := enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))
+	inner := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 	s := &hooked{Store: inner}
 	c, _ := withStore(t, engine.ModeDatabase, s, nil)
 	reached, goOn := make(chan struct{}), make(chan struct{})
@@ -104,14 +107,14 @@ func TestRefusalTouchesNothing(t *testing.T) {
 // TestPanicInAGoroutine: a panic while rooms are read, or while the database
 // is tried, is logged with its stack, and who waits gets an answer.
 func TestPanicInAGoroutine(t *testing.T) {
-	s := &hooked{Store: enginetest.NewStore(record("room", member("alice", engine.RoleOwner), member("bob", engine.RoleMember)))}
+	s := &hooked{Store: storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))}
 	c, l := withStore(t, engine.ModeDatabase, s, nil)
 	s.hook(func([]sip.Key) { panic("a defect") })
 	assert.Equal(t, engine.CodeText, send(t, c, "bob", "", "hello").Code)
 	l.mu.Lock()
 	var lines []string
 	for _, n := range l.notes {
-		assert.Equal(t, engine.LevelError, n.Level)
+		assert.Equal(t, log.Error, n.Level)
 		lines = append(lines, n.Text)
 	}
 	l.mu.Unlock()
@@ -127,14 +130,14 @@ func TestPanicInAGoroutine(t *testing.T) {
 // does not load the database.
 func TestRoomsAreCut(t *testing.T) {
 	const count = 20000
-	var rooms []*engine.RoomRecord
+	var rooms []*room.Record
 	for i := range count {
-		r := record(fmt.Sprintf("a-room-with-a-name-%05d", i), member("alice", engine.RoleOwner))
+		r := record(fmt.Sprintf("a-room-with-a-name-%05d", i), member("alice", room.RoleOwner))
 		r.Private = i%10 == 0
 		rooms = append(rooms, r)
 	}
 	for _, mode := range []int{engine.ModeDurable, engine.ModeDatabase} {
-		s := enginetest.NewStore(rooms...)
+		s := storagetest.NewStore(rooms...)
 		c, _ := withStore(t, mode, s, nil)
 		for user, visible := range map[string]int{"alice": count, "bob": count - count/10} {
 			out := send(t, c, user, "", "#rooms")
@@ -220,5 +223,5 @@ func TestLogIsPrintable(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, `日本 ü \x1b\xff\x00\u009b \n`, engine.Printable("日本 ü \x1b\xff\x00\u009b \n"))
+	assert.Equal(t, `日本 ü \x1b\xff\x00\u009b \n`, log.Printable("日本 ü \x1b\xff\x00\u009b \n"))
 }

@@ -4,11 +4,12 @@ import (
 	"slices"
 	"time"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
 // lookup returns the room with this key, nil if there is none.
-func (c *Conference) lookup(k sip.Key) *room {
+func (c *Conference) lookup(k sip.Key) *Room {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.rooms[k]
@@ -16,7 +17,7 @@ func (c *Conference) lookup(k sip.Key) *room {
 
 // apply brings a change of the room r into force and returns the room, nil if
 // it is destroyed. The caller has the room's turn.
-func (c *Conference) apply(k sip.Key, r *room, change *Change) *room {
+func (c *Conference) apply(k sip.Key, r *Room, change *room.Change) *Room {
 	switch {
 	case change.Empty():
 		return r
@@ -38,13 +39,13 @@ func (c *Conference) apply(k sip.Key, r *room, change *Change) *room {
 }
 
 // install puts a room in the place of the one with its key, or at the end.
-func (c *Conference) install(k sip.Key, r *room) {
+func (c *Conference) install(k sip.Key, r *Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installLocked(k, r)
 }
 
-func (c *Conference) installLocked(k sip.Key, r *room) {
+func (c *Conference) installLocked(k sip.Key, r *Room) {
 	if old := c.rooms[k]; old != nil {
 		c.members -= old.size
 		r.at = old.at
@@ -75,7 +76,7 @@ func (c *Conference) forgetLocked(k sip.Key) {
 	if len(c.order) < 64 || len(c.rooms) > len(c.order)/2 {
 		return
 	}
-	order := make([]*room, 0, len(c.rooms))
+	order := make([]*Room, 0, len(c.rooms))
 	for _, r := range c.order {
 		if r != nil {
 			r.at = len(order)
@@ -124,10 +125,10 @@ func (c *Conference) shrinkLocked(now time.Time) {
 }
 
 // all returns the rooms in the order of their creation.
-func (c *Conference) all() []*room {
+func (c *Conference) all() []*Room {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	rooms := make([]*room, 0, len(c.rooms))
+	rooms := make([]*Room, 0, len(c.rooms))
 	for _, r := range c.order {
 		if r != nil {
 			rooms = append(rooms, r)

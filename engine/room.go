@@ -6,14 +6,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
-// room is a room in memory. Its address and its privacy never change.
+// Room is a room in memory. Its address and its privacy never change.
 //
 // Who holds the room's turn (see turnstile) may read everything without mu:
 // only they change it. They change it under mu; others read under mu.
-type room struct {
+type Room struct {
 	uri     string // sip:user@host
 	private bool
 	at      int       // position in Conference.order; guarded by Conference.mu
@@ -30,7 +31,7 @@ type room struct {
 // member is an entry of a roster as a decision sees it.
 type member struct {
 	uri  string // sip:user@host
-	role Role
+	role room.Role
 }
 
 func (m *member) address() sip.Address { return sip.AddressOf(m.uri) }
@@ -38,12 +39,12 @@ func (m *member) address() sip.Address { return sip.AddressOf(m.uri) }
 func (m *member) user() string { return sip.UserOf(m.uri) }
 
 // mayManage reports whether the member may invite, add, remove and modify.
-func (m *member) mayManage() bool { return m.role&(RoleOwner|RoleAdmin) != 0 }
+func (m *member) mayManage() bool { return m.role&(room.RoleOwner|room.RoleAdmin) != 0 }
 
-func newRoom(a sip.Address, private bool) *room { return &room{uri: a.URI(), private: private} }
+func newRoom(a sip.Address, private bool) *Room { return &Room{uri: a.URI(), private: private} }
 
 // newRoomFrom makes a room of its rows.
-func newRoomFrom(rec *RoomRecord) *room {
+func newRoomFrom(rec *room.Record) *Room {
 	r := newRoom(rec.Address, rec.Private)
 	members := make([]member, len(rec.Members))
 	for i := range rec.Members {
@@ -54,7 +55,7 @@ func newRoomFrom(rec *RoomRecord) *room {
 }
 
 // fill gives a new room its members, in joining order.
-func (r *room) fill(members []member) {
+func (r *Room) fill(members []member) {
 	r.roster = newRoster(members)
 	r.size = len(members)
 	r.lastSeq = uint64(r.size)
@@ -63,16 +64,16 @@ func (r *room) fill(members []member) {
 	}
 }
 
-func (r *room) makeIndex() {
+func (r *Room) makeIndex() {
 	r.index = make(map[string]uint64, r.size)
 	r.roster.each(func(uri string, t tag) { r.index[sip.KeyOf(uri)] = t.seq() })
 }
 
-func (r *room) address() sip.Address { return sip.AddressOf(r.uri) }
+func (r *Room) address() sip.Address { return sip.AddressOf(r.uri) }
 
 // spotOf returns where in the roster the member or the invited one with this
 // key is.
-func (r *room) spotOf(key string) (at spot, ok bool) {
+func (r *Room) spotOf(key string) (at spot, ok bool) {
 	if r.index != nil {
 		seq, ok := r.index[key]
 		if !ok {
@@ -92,7 +93,7 @@ func (r *room) spotOf(key string) (at spot, ok bool) {
 
 // find returns the member or the invited one with this key, nil if there is
 // none.
-func (r *room) find(key string) *member {
+func (r *Room) find(key string) *member {
 	at, ok := r.spotOf(key)
 	if !ok {
 		return nil
@@ -102,18 +103,18 @@ func (r *room) find(key string) *member {
 }
 
 // findMember is find without the invited ones.
-func (r *room) findMember(key string) *member {
-	if m := r.find(key); m != nil && m.role&RoleInvited == 0 {
+func (r *Room) findMember(key string) *member {
+	if m := r.find(key); m != nil && m.role&room.RoleInvited == 0 {
 		return m
 	}
 	return nil
 }
 
 // owners counts the owners.
-func (r *room) owners() int {
+func (r *Room) owners() int {
 	n := 0
 	r.roster.each(func(_ string, t tag) {
-		if t.role()&RoleOwner != 0 {
+		if t.role()&room.RoleOwner != 0 {
 			n++
 		}
 	})
@@ -121,7 +122,7 @@ func (r *room) owners() int {
 }
 
 // apply makes a change that neither creates nor destroys the room.
-func (r *room) apply(c *Change) {
+func (r *Room) apply(c *room.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range c.Delete {
@@ -152,7 +153,7 @@ func (r *room) apply(c *Change) {
 }
 
 // snapshot returns the view of the room as it is now.
-func (r *room) snapshot() *RoomView {
+func (r *Room) snapshot() *RoomView {
 	if v := r.view.Load(); v != nil {
 		return v
 	}
@@ -165,21 +166,21 @@ func (r *room) snapshot() *RoomView {
 
 // locate returns the roster of the room as it is now and where in it a member
 // is. It does not grow with the room.
-func (r *room) locate(key string) (list roster, at spot, ok bool) {
+func (r *Room) locate(key string) (list roster, at spot, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, ok = r.spotOf(key)
-	if ok && r.roster[at.part].tags[at.entry].role()&RoleInvited != 0 {
+	if ok && r.roster[at.part].tags[at.entry].role()&room.RoleInvited != 0 {
 		ok = false
 	}
 	return r.roster, at, ok
 }
 
 // info returns the room's line in a list of rooms.
-func (r *room) info() RoomInfo {
+func (r *Room) info() room.Info {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	info := RoomInfo{Address: r.address(), Private: r.private, Members: r.size}
+	info := room.Info{Address: r.address(), Private: r.private, Members: r.size}
 	if r.size > 0 {
 		info.Owner = r.roster[0].uris[0]
 	}
@@ -187,14 +188,14 @@ func (r *room) info() RoomInfo {
 }
 
 // equal reports whether two rooms that nobody changes are in the same state.
-func (r *room) equal(other *room) bool {
+func (r *Room) equal(other *Room) bool {
 	return r.uri == other.uri && r.private == other.private && r.size == other.size &&
 		slices.Equal(r.roster.members(), other.roster.members())
 }
 
 // matches reports whether rows are those of a room that nobody changes. It
 // allocates nothing: most reads of a room find what is known.
-func (r *room) matches(rec *RoomRecord) bool {
+func (r *Room) matches(rec *room.Record) bool {
 	if r.private != rec.Private || r.size != len(rec.Members) || !rec.IsURI(r.uri) {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -45,10 +46,10 @@ func TestOrderIsStock(t *testing.T) {
 			require.Equal(t, slices.Contains(stock, a.URI()), m != nil)
 			if m != nil {
 				require.Equal(t, a.URI(), m.uri)
-				r.apply(&Change{Delete: []sip.Address{a}})
+				r.apply(&room.Change{Delete: []sip.Address{a}})
 				stock.remove(a.URI())
 			} else {
-				r.apply(&Change{Put: []Member{{Address: a}}})
+				r.apply(&room.Change{Put: []room.Member{{Address: a}}})
 				stock.add(a.URI())
 			}
 			if round%every != 0 {
@@ -66,7 +67,7 @@ func TestOrderIsStock(t *testing.T) {
 }
 
 // checkRoster checks what holds for every roster.
-func checkRoster(t *testing.T, r *room) {
+func checkRoster(t *testing.T, r *Room) {
 	t.Helper()
 	size := 0
 	for i, p := range r.roster {
@@ -82,7 +83,7 @@ func checkRoster(t *testing.T, r *room) {
 }
 
 // located returns the position among the members at which locate finds one.
-func located(t *testing.T, r *room, key string) int {
+func located(t *testing.T, r *Room, key string) int {
 	t.Helper()
 	list, at, ok := r.locate(key)
 	if !ok {
@@ -101,11 +102,11 @@ func TestViewLeavesInvitedOut(t *testing.T) {
 	for _, users := range []int{6, 40} {
 		r := newRoom(sip.Address{User: "room", Host: "example.org"}, true)
 		for i := range users {
-			role := RoleMember
+			role := room.RoleMember
 			if i%3 == 1 {
-				role = RoleInvited
+				role = room.RoleInvited
 			}
-			r.apply(&Change{Put: []Member{{sip.Address{User: fmt.Sprintf("U%d", i), Host: "example.org"}, role}}})
+			r.apply(&room.Change{Put: []room.Member{{Address: sip.Address{User: fmt.Sprintf("U%d", i), Host: "example.org"}, Role: role}}})
 		}
 		v := r.snapshot()
 		assert.Same(t, v, r.snapshot())
@@ -124,7 +125,7 @@ func TestViewLeavesInvitedOut(t *testing.T) {
 		assert.Equal(t, -1, v.Index([]byte("nobody@example.org")))
 
 		// An accepted invitation keeps its place; the old view stays as it was.
-		r.apply(&Change{Put: []Member{{sip.Address{User: "u1", Host: "EXAMPLE.org"}, RoleMember}}})
+		r.apply(&room.Change{Put: []room.Member{{Address: sip.Address{User: "u1", Host: "EXAMPLE.org"}, Role: room.RoleMember}}})
 		assert.Equal(t, v.All, r.snapshot().All)
 		assert.Contains(t, r.snapshot().Members, "sip:U1@example.org")
 		assert.NotContains(t, v.Members, "sip:U1@example.org")
@@ -149,9 +150,9 @@ func TestRoomViewIndex(t *testing.T) {
 
 func TestMatches(t *testing.T) {
 	for _, size := range []int{0, 1, 2, 5, 1500} {
-		rec := &RoomRecord{Address: sip.Address{User: "Room", Host: "example.org"}}
+		rec := &room.Record{Address: sip.Address{User: "Room", Host: "example.org"}}
 		for i := range size {
-			rec.Members = append(rec.Members, Member{sip.Address{User: fmt.Sprintf("u%d", i), Host: "example.org"}, Role(i % 3)})
+			rec.Members = append(rec.Members, room.Member{Address: sip.Address{User: fmt.Sprintf("u%d", i), Host: "example.org"}, Role: room.Role(i % 3)})
 		}
 		r := newRoomFrom(rec)
 		assert.True(t, r.matches(rec))
@@ -165,7 +166,7 @@ func TestMatches(t *testing.T) {
 			}
 			m := &rec.Members[i]
 			was := *m
-			m.Role ^= RoleAdmin
+			m.Role ^= room.RoleAdmin
 			assert.False(t, r.matches(rec))
 			*m = was
 			m.User = "U" + m.User[1:]
@@ -222,14 +223,14 @@ func BenchmarkJoinLeave(b *testing.B) {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			r := newRoom(sip.Address{User: "room", Host: "example.org"}, false)
 			for i := range size {
-				r.apply(&Change{Put: []Member{{Address: sip.Address{User: fmt.Sprintf("u%d", i), Host: "example.org"}}}})
+				r.apply(&room.Change{Put: []room.Member{{Address: sip.Address{User: fmt.Sprintf("u%d", i), Host: "example.org"}}}})
 			}
 			a := sip.Address{User: "joiner", Host: "example.org"}
 			b.ReportAllocs()
 			for b.Loop() {
-				r.apply(&Change{Put: []Member{{Address: a}}})
+				r.apply(&room.Change{Put: []room.Member{{Address: a}}})
 				r.roster.recipients()
-				r.apply(&Change{Delete: []sip.Address{a}})
+				r.apply(&room.Change{Delete: []sip.Address{a}})
 				r.roster.recipients()
 			}
 		})
@@ -246,11 +247,11 @@ func TestRegistry(t *testing.T) {
 		a := sip.Address{User: fmt.Sprintf("r%d", rng.IntN(300)), Host: "example.org"}
 		k := a.Key()
 		if i := slices.Index(want, k); i >= 0 {
-			c.apply(k, c.lookup(k), &Change{Room: a, Destroy: true})
+			c.apply(k, c.lookup(k), &room.Change{Room: a, Destroy: true})
 			want = slices.Delete(want, i, i+1)
 			require.Zero(t, c.Size(k))
 		} else {
-			c.apply(k, nil, &Change{Room: a, Create: true, Put: []Member{{Address: a}, {Address: sip.Address{User: "x", Host: "y"}}}})
+			c.apply(k, nil, &room.Change{Room: a, Create: true, Put: []room.Member{{Address: a}, {Address: sip.Address{User: "x", Host: "y"}}}})
 			want = append(want, k)
 			require.Equal(t, 2, c.Size(k))
 		}

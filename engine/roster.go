@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -35,24 +36,24 @@ type part struct {
 // and its role. Numbers fall along a roster, but for the first entry.
 type tag uint64
 
-func newTag(seq uint64, role Role) tag { return tag(seq<<8 | uint64(role)) }
+func newTag(seq uint64, role room.Role) tag { return tag(seq<<8 | uint64(role)) }
 
 func (t tag) seq() uint64 { return uint64(t >> 8) }
 
-func (t tag) role() Role { return Role(t) }
+func (t tag) role() room.Role { return room.Role(t) }
 
 func newPart(uris []string, tags []tag) *part {
 	p := &part{uris: uris, tags: tags, to: uris}
 	invited := 0
 	for _, t := range tags {
-		if t.role()&RoleInvited != 0 {
+		if t.role()&room.RoleInvited != 0 {
 			invited++
 		}
 	}
 	if invited > 0 {
 		p.to = make([]string, 0, len(uris)-invited)
 		for i, uri := range uris {
-			if tags[i].role()&RoleInvited == 0 {
+			if tags[i].role()&room.RoleInvited == 0 {
 				p.to = append(p.to, uri)
 			}
 		}
@@ -67,7 +68,7 @@ func (p *part) position(i int) int {
 	}
 	at := 0
 	for _, t := range p.tags[:i] {
-		if t.role()&RoleInvited == 0 {
+		if t.role()&room.RoleInvited == 0 {
 			at++
 		}
 	}
@@ -171,7 +172,7 @@ func (r roster) remove(at spot) roster {
 }
 
 // setRole returns the roster with another role of an entry.
-func (r roster) setRole(at spot, role Role) roster {
+func (r roster) setRole(at spot, role room.Role) roster {
 	p := r[at.part]
 	tags := slices.Clone(p.tags)
 	tags[at.entry] = newTag(tags[at.entry].seq(), role)
@@ -193,10 +194,10 @@ func (r roster) each(f func(uri string, t tag)) {
 }
 
 // members returns the members in joining order.
-func (r roster) members() []Member {
-	var members []Member
+func (r roster) members() []room.Member {
+	var members []room.Member
 	r.each(func(uri string, t tag) {
-		members = append(members, Member{Address: sip.AddressOf(uri), Role: t.role()})
+		members = append(members, room.Member{Address: sip.AddressOf(uri), Role: t.role()})
 	})
 	if len(members) > 1 {
 		slices.Reverse(members[1:])

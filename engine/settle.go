@@ -3,6 +3,7 @@ package engine
 import (
 	"strconv"
 
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
 )
 
@@ -43,9 +44,9 @@ func requestAddresses(r *sip.Request) (from, to sip.Address, ok bool) {
 }
 
 func malformed(r *sip.Request) Outcome {
-	return Outcome{Code: CodeMalformed, Notes: []Note{
-		notef(LevelInfo, "MESSAGE to %q from %q refused: %s",
-			clipTo(r.RequestURI, shownInLog), clipTo(r.From, shownInLog), ErrMalformed),
+	return Outcome{Code: CodeMalformed, Notes: []log.Note{
+		log.Notef(log.Info, "MESSAGE to %q from %q refused: %s",
+			log.Clip(r.RequestURI, shownInLog), log.Clip(r.From, shownInLog), ErrMalformed),
 	}}
 }
 
@@ -65,7 +66,7 @@ const (
 )
 
 func refusedText(r *sip.Request, why string) Outcome {
-	return Outcome{Code: CodeText, Notes: []Note{
-		notef(LevelInfo, "room %q: text of user %q refused: %s", clipTo(r.RequestURI, shownInLog), clipTo(r.From, shownInLog), why),
+	return Outcome{Code: CodeText, Notes: []log.Note{
+		log.Notef(log.Info, "room %q: text of user %q refused: %s", log.Clip(r.RequestURI, shownInLog), log.Clip(r.From, shownInLog), why),
 	}}
 }

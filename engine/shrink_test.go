@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -16,7 +17,7 @@ func TestKnownRoomsAreBounded(t *testing.T) {
 	c := New(Settings{CommandStart: '#', Mode: ModeDatabase}, nil)
 	now := time.Now()
 	read := func(i int, at time.Time) {
-		r := newRoomFrom(&RoomRecord{Address: sip.Address{User: fmt.Sprintf("r%d", i), Host: "h"}, Members: []Member{{sip.Address{User: "a", Host: "h"}, RoleOwner}}})
+		r := newRoomFrom(&room.Record{Address: sip.Address{User: fmt.Sprintf("r%d", i), Host: "h"}, Members: []room.Member{{Address: sip.Address{User: "a", Host: "h"}, Role: room.RoleOwner}}})
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.adoptLocked(r.address().Key(), r, at)

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 )
 
 // storm has users send random commands and texts to a few rooms at once.
@@ -72,7 +73,7 @@ func TestStormInMemory(t *testing.T) {
 }
 
 func TestStormDurable(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	c, l := withStore(t, engine.ModeDurable, s, nil)
 	storm(t, []*engine.Conference{c}, 30, 200)
 	checkInvariants(t, c)
@@ -84,7 +85,7 @@ func TestStormDurable(t *testing.T) {
 }
 
 func TestStormOfTwoNodes(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	a, l := withStore(t, engine.ModeDatabase, s, nil)
 	b, _ := withStore(t, engine.ModeDatabase, s, nil)
 	storm(t, []*engine.Conference{a, b}, 30, 100)
@@ -97,7 +98,7 @@ func TestStormOfTwoNodes(t *testing.T) {
 // TestStormWithFailures: the database comes and goes, answers get lost. At the
 // end memory and rows agree.
 func TestStormWithFailures(t *testing.T) {
-	s := enginetest.NewStore()
+	s := storagetest.NewStore()
 	c, l := withStore(t, engine.ModeDurable, s, nil)
 	for round := range 4 {
 		var group sync.WaitGroup
@@ -105,7 +106,7 @@ func TestStormWithFailures(t *testing.T) {
 		if round%2 == 0 {
 			s.LoseAnswers(1)
 		} else {
-			s.Fail(engine.ErrUnavailable)
+			s.Fail(storage.ErrUnavailable)
 		}
 		group.Wait()
 		s.Fail(nil)

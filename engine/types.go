@@ -1,6 +1,9 @@
 package engine
 
-import "kamailio-imc/engine/sip"
+import (
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
+)
 
 // Return codes of imc_manager(), as scripts test them in $rc. They are those
 // of the stock module; errors.go maps each sentinel error to one of them.
@@ -21,24 +24,6 @@ const (
 	CodeUnknown    = -130
 	CodeText       = -200
 )
-
-// Role is what a member may do, in the bits of the column flag of the
-// members' table.
-type Role uint8
-
-// Roles of a member. The stock module's bits 8 and 16 are never written.
-const (
-	RoleMember  Role = 0
-	RoleOwner   Role = 1
-	RoleAdmin   Role = 2
-	RoleInvited Role = 4
-)
-
-// Member is one row of the members' table: a user in a room, or invited to it.
-type Member struct {
-	sip.Address
-	Role Role
-}
 
 // Message is one SIP MESSAGE body to be sent to one or more recipients.
 type Message struct {
@@ -65,30 +50,12 @@ func (m *Message) Recipients() int {
 	return n
 }
 
-// Level is the severity of a Note, in the meaning of Kamailio's log levels.
-type Level uint8
-
-// Levels of a Note. What a user did wrong is never above LevelInfo.
-const (
-	LevelError Level = iota + 1
-	LevelWarning
-	LevelNotice
-	LevelInfo
-	LevelDebug
-)
-
-// Note is a line for Kamailio's log.
-type Note struct {
-	Level Level
-	Text  string
-}
-
 // Outcome is what came of a request: the code for the script, the MESSAGEs to
 // send, in order, and the lines to log.
 type Outcome struct {
 	Code     int
 	Messages []Message
-	Notes    []Note
+	Notes    []log.Note
 	// Later says that the command is refused for now only: its room is busy or
 	// its database does not answer.
 	Later bool

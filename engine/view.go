@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -63,7 +64,7 @@ func (v *RoomView) Index(k []byte) int {
 
 // newView makes the view of a room that does not change meanwhile. In a room
 // of one part nothing is copied.
-func newView(r *room) *RoomView {
+func newView(r *Room) *RoomView {
 	v := &RoomView{Address: r.address(), URI: r.uri, Private: r.private, index: &memberIndex{}}
 	if len(r.roster) == 1 {
 		v.All, v.Members = r.roster[0].uris, r.roster[0].to
@@ -81,7 +82,7 @@ func newView(r *room) *RoomView {
 	}
 	if len(v.Members) < len(v.All) {
 		r.roster.each(func(uri string, t tag) {
-			if t.role()&RoleInvited != 0 {
+			if t.role()&room.RoleInvited != 0 {
 				v.Invited = append(v.Invited, uri)
 			}
 		})

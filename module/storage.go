@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"kamailio-imc/engine"
-	"kamailio-imc/engine/sqlstore"
+	"kamailio-imc/engine/storage/sqlstore"
 )
 
 // Opener opens the storage of db_mode 1 and 2. The notes that it returns are

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 )
 
 // class is what an error of a driver means for the caller.
@@ -42,7 +42,7 @@ var classes = []struct {
 	sqlite   []int    // result codes, primary or extended
 }{
 	{
-		classGone, engine.ErrUnavailable,
+		classGone, storage.ErrUnavailable,
 		// shutdown, killed, connection lost, no connection or host allowed any
 		// more, a node that is out of its Galera cluster
 		[]uint16{1053, 1927, 1152, 1158, 1159, 1160, 1161, 4031, 1040, 1203, 1129, 1226, 1047},
@@ -52,49 +52,49 @@ var classes = []struct {
 		[]int{10, 14, 26}, // SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_NOTADB
 	},
 	{
-		classReadOnly, engine.ErrReadOnly,
+		classReadOnly, storage.ErrReadOnly,
 		[]uint16{1290, 1792, 1836, 1874, 1036},
 		[]string{"25006"},
 		[]int{8}, // SQLITE_READONLY
 	},
 	{
-		classFull, engine.ErrFull,
+		classFull, storage.ErrFull,
 		[]uint16{1114, 1021, 1026},
 		[]string{"53100"},
 		[]int{13}, // SQLITE_FULL
 	},
 	{
-		classDenied, engine.ErrDenied,
+		classDenied, storage.ErrDenied,
 		[]uint16{1142, 1143, 1044, 1045, 1227, 1370, 1698},
 		[]string{"42501", "28", "0LP01"},
 		[]int{3, 23}, // SQLITE_PERM, SQLITE_AUTH
 	},
 	{
-		classLocked, engine.ErrLocked,
+		classLocked, storage.ErrLocked,
 		[]uint16{1205, 3572, 1969, 3024}, // lock wait, NOWAIT, a limit on a statement's time
 		[]string{"55P03", "57014"},
 		[]int{5, 6, 15}, // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
 	},
 	{
-		classConflict, engine.ErrConflict,
+		classConflict, storage.ErrConflict,
 		[]uint16{1213, 1020}, // deadlock (Galera's too), record changed
 		[]string{"40"},       // serialization, deadlock
 		[]int{5 | 2<<8},      // SQLITE_BUSY_SNAPSHOT
 	},
 	{
-		classDuplicate, engine.ErrConflict,
+		classDuplicate, storage.ErrConflict,
 		[]uint16{1062, 1586},
 		[]string{"23505"},
 		[]int{19 | 8<<8, 19 | 6<<8}, // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY
 	},
 	{
-		classValue, engine.ErrValue,
+		classValue, storage.ErrValue,
 		[]uint16{1406, 1366, 1300, 1264, 1292, 3988, 1267, 1271}, // too long, not in the character set, out of range
 		[]string{"22"},
 		[]int{18, 20}, // SQLITE_TOOBIG, SQLITE_MISMATCH
 	},
 	{
-		classSchema, engine.ErrSchema,
+		classSchema, storage.ErrSchema,
 		[]uint16{1146, 1054, 1049}, // no such table, column, database
 		[]string{"42P01", "42703", "3D000", "3F000"},
 		[]int{17}, // SQLITE_SCHEMA; see sqliteNoSuch
@@ -165,5 +165,5 @@ func (c class) kind() error {
 			return classes[i].kind
 		}
 	}
-	return engine.ErrRefused
+	return storage.ErrRefused
 }

@@ -24,7 +24,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
@@ -159,10 +160,10 @@ func TestPostgresCommitInFlight(t *testing.T) {
 		_ = tr.commit(joins("room@h.com", "early@u.com"))
 		return time.Since(start) > time.Second
 	}, "the server waits for nobody"))
-	for _, write := range []func(*engine.Change) error{tr.write, tr.commit} {
+	for _, write := range []func(*room.Change) error{tr.write, tr.commit} {
 		start := time.Now()
 		err := write(joins("room@h.com", "late@u.com"))
-		assert.True(t, err == nil || errors.Is(err, engine.ErrDoubtful), err)
+		assert.True(t, err == nil || errors.Is(err, storage.ErrDoubtful), err)
 		assert.InDelta(t, 3, time.Since(start).Seconds(), 1)
 	}
 	var n int

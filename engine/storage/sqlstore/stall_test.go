@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
@@ -131,8 +133,8 @@ func TestStalledServer(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s, b := openBridged(t, kind, "stall")
-			room := addr("r@h.com")
-			require.NoError(t, s.Commit(within(t, 20*time.Second), &engine.Change{Room: room, Create: true}))
+			address := addr("r@h.com")
+			require.NoError(t, s.Commit(within(t, 20*time.Second), &room.Change{Room: address, Create: true}))
 
 			b.stalled.Store(true)
 			var wg sync.WaitGroup
@@ -144,11 +146,11 @@ func TestStalledServer(t *testing.T) {
 					var err error
 					switch i % 4 {
 					case 0:
-						_, err = s.Fetch(ctx, []engine.Key{room.Key()})
+						_, err = s.Fetch(ctx, []sip.Key{address.Key()})
 					case 1:
-						err = s.Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change { return nil })
+						err = s.Update(ctx, address.Key(), func(*room.Record) *room.Change { return nil })
 					case 2:
-						err = s.Commit(ctx, &engine.Change{Room: room, Put: []engine.Member{member(fmt.Sprintf("u%d@h", i), 0)}})
+						err = s.Commit(ctx, &room.Change{Room: address, Put: []room.Member{member(fmt.Sprintf("u%d@h", i), 0)}})
 					case 3:
 						_, err = s.List(ctx)
 					}
@@ -159,15 +161,15 @@ func TestStalledServer(t *testing.T) {
 			wg.Wait()
 			b.stalled.Store(false)
 			await.Until(t, 20*time.Second, func() error {
-				_, err := s.Fetch(within(t, time.Second), []engine.Key{room.Key()})
+				_, err := s.Fetch(within(t, time.Second), []sip.Key{address.Key()})
 				return err
 			})
 
 			// Connections that were cut while idle are replaced without a word.
 			b.cut()
-			require.NoError(t, s.Update(within(t, 20*time.Second), room.Key(), func(*engine.RoomRecord) *engine.Change { return nil }))
+			require.NoError(t, s.Update(within(t, 20*time.Second), address.Key(), func(*room.Record) *room.Change { return nil }))
 			b.cut()
-			_, err := s.Fetch(within(t, 20*time.Second), []engine.Key{room.Key()})
+			_, err := s.Fetch(within(t, 20*time.Second), []sip.Key{address.Key()})
 			require.NoError(t, err)
 		})
 	}
@@ -180,16 +182,16 @@ func TestForgottenConnections(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s, b := openBridged(t, kind, "forgotten")
-			room := addr("r@h.com")
-			require.NoError(t, s.Commit(within(t, 20*time.Second), &engine.Change{Room: room, Create: true}))
+			address := addr("r@h.com")
+			require.NoError(t, s.Commit(within(t, 20*time.Second), &room.Change{Room: address, Create: true}))
 			read := func(ctx context.Context) error {
-				_, err := s.Fetch(ctx, []engine.Key{room.Key()})
+				_, err := s.Fetch(ctx, []sip.Key{address.Key()})
 				return err
 			}
 			for what, use := range map[string]func(context.Context) error{
 				"read": read,
 				"change": func(ctx context.Context) error {
-					return s.Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change { return nil })
+					return s.Update(ctx, address.Key(), func(*room.Record) *room.Change { return nil })
 				},
 				"probe": s.Probe,
 			} {
@@ -206,7 +208,7 @@ func TestForgottenConnections(t *testing.T) {
 				b.lose()
 				const allowed = 500 * time.Millisecond
 				start := time.Now()
-				require.ErrorIs(t, use(within(t, allowed)), engine.ErrTimeout, what)
+				require.ErrorIs(t, use(within(t, allowed)), storage.ErrTimeout, what)
 				assert.Less(t, time.Since(start), allowed+cancelTime+2*time.Second, what)
 				require.NoError(t, read(within(t, 2*time.Second)), "after a %s", what)
 			}

@@ -5,30 +5,32 @@ import (
 	"fmt"
 	"slices"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // roomState is a locked room as the tables hold it.
 type roomState struct {
 	rooms   []roomRow   // more than one if the table has it twice
 	members []memberRow // in the order of their ids; of no room if rooms is empty
-	record  *engine.RoomRecord
+	record  *room.Record
 }
 
-// Update implements engine.Store.
-func (s *Store) Update(ctx context.Context, room engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
-	return s.update(ctx, room, false, decide)
+// Update implements storage.Store.
+func (s *Store) Update(ctx context.Context, k sip.Key, decide func(*room.Record) *room.Change) error {
+	return s.update(ctx, k, false, decide)
 }
 
-// Settle implements engine.Store.
-func (s *Store) Settle(ctx context.Context, room engine.Key, decide func(*engine.RoomRecord) *engine.Change) error {
-	return s.update(ctx, room, true, decide)
+// Settle implements storage.Store.
+func (s *Store) Settle(ctx context.Context, k sip.Key, decide func(*room.Record) *room.Change) error {
+	return s.update(ctx, k, true, decide)
 }
 
-func (s *Store) update(ctx context.Context, room engine.Key, settle bool, decide func(*engine.RoomRecord) *engine.Change) error {
-	var last *engine.Change
-	return s.transact(ctx, "change room "+scheme+string(room), false, func(t *tx, inDoubt bool) error {
-		state, err := t.lock(room, settle)
+func (s *Store) update(ctx context.Context, k sip.Key, settle bool, decide func(*room.Record) *room.Change) error {
+	var last *room.Change
+	return s.transact(ctx, "change room "+scheme+string(k), false, func(t *tx, inDoubt bool) error {
+		state, err := t.lock(k, settle)
 		if err != nil {
 			return err
 		}
@@ -47,7 +49,7 @@ func (s *Store) update(ctx context.Context, room engine.Key, settle bool, decide
 // lock; if there is no row to lock, the unique key decides who creates it.
 // settle: it also waits for changes that are still being committed, which need
 // not have locked the room (commitOne).
-func (t *tx) lock(k engine.Key, settle bool) (*roomState, error) {
+func (t *tx) lock(k sip.Key, settle bool) (*roomState, error) {
 	state := &roomState{}
 	var err error
 	lockMembers := ""
@@ -65,7 +67,7 @@ func (t *tx) lock(k engine.Key, settle bool) (*roomState, error) {
 	if state.members, err = t.membersOf(k, lockMembers); err != nil {
 		return nil, err
 	}
-	found := map[engine.Key]*engine.RoomRecord{}
+	found := map[sip.Key]*room.Record{}
 	for i := range state.rooms {
 		t.s.addRoom(found, k, &state.rooms[i])
 	}
@@ -77,7 +79,7 @@ func (t *tx) lock(k engine.Key, settle bool) (*roomState, error) {
 }
 
 // lockRoom locks the rows of a room, compared by key, and returns them.
-func (t *tx) lockRoom(k engine.Key) ([]roomRow, error) {
+func (t *tx) lockRoom(k sip.Key) ([]roomRow, error) {
 	if t.s.d.lockKey != "" {
 		if _, err := t.exec(t.s.d.lockKey, string(k)); err != nil {
 			return nil, err
@@ -90,15 +92,15 @@ func (t *tx) lockRoom(k engine.Key) ([]roomRow, error) {
 }
 
 // membersOf returns the rows of a room's members. lock ends the statement.
-func (t *tx) membersOf(k engine.Key, lock string) ([]memberRow, error) {
-	rows := memberRows{of: map[engine.Key][]memberRow{}}
+func (t *tx) membersOf(k sip.Key, lock string) ([]memberRow, error) {
+	rows := memberRows{of: map[sip.Key][]memberRow{}}
 	err := t.query(rows.scan, "SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+
 		t.s.d.equals("room")+lock, roomColumn(k))
 	return rows.sorted(k), err
 }
 
 // write writes a change of a room that is locked.
-func (t *tx) write(state *roomState, c *engine.Change) error {
+func (t *tx) write(state *roomState, c *room.Change) error {
 	if c.Destroy {
 		if err := t.clear(state); err != nil {
 			return err
@@ -107,7 +109,7 @@ func (t *tx) write(state *roomState, c *engine.Change) error {
 	}
 	if c.Create {
 		if state.record != nil {
-			return &storeError{engine.ErrConflict, fmt.Sprintf("%v: room %s exists", engine.ErrConflict, c.Room.URI())}
+			return &storeError{storage.ErrConflict, fmt.Sprintf("%v: room %s exists", storage.ErrConflict, c.Room.URI())}
 		}
 		// Rows of members that an older room of this name left behind, or a
 		// room's row that cannot be used, must not come to life.
@@ -120,17 +122,17 @@ func (t *tx) write(state *roomState, c *engine.Change) error {
 		return nil
 	}
 	if state.record == nil {
-		return &storeError{engine.ErrConflict, fmt.Sprintf("%v: room %s does not exist", engine.ErrConflict, c.Room.URI())}
+		return &storeError{storage.ErrConflict, fmt.Sprintf("%v: room %s does not exist", storage.ErrConflict, c.Room.URI())}
 	}
 	if err := t.touch(state); err != nil {
 		return err
 	}
-	byKey := make(map[engine.Key][]int64, len(state.members))
+	byKey := make(map[sip.Key][]int64, len(state.members))
 	for i := range state.members {
 		m := &state.members[i]
 		byKey[m.key] = append(byKey[m.key], m.id)
 	}
-	var added []engine.Member
+	var added []room.Member
 	for _, m := range c.Put {
 		ids := byKey[m.Key()]
 		if len(ids) == 0 {
@@ -178,14 +180,14 @@ func idsOf(members []memberRow) []int64 {
 }
 
 // inForce reports whether a room is as a change would leave it.
-func inForce(c *engine.Change, r *engine.RoomRecord) bool {
+func inForce(c *room.Change, r *room.Record) bool {
 	if r == nil {
 		return c.Destroy && !c.Create
 	}
 	if c.Destroy && !c.Create {
 		return false
 	}
-	roles := make(map[engine.Key]engine.Role, len(r.Members))
+	roles := make(map[sip.Key]room.Role, len(r.Members))
 	for i := range r.Members {
 		roles[r.Members[i].Key()] = r.Members[i].Role
 	}

@@ -13,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -154,7 +156,7 @@ func (db database) open(t *testing.T, mode int) *Store {
 	return s
 }
 
-func (db database) openNoted(t *testing.T, cfg Config) (*Store, []engine.Note) {
+func (db database) openNoted(t *testing.T, cfg Config) (*Store, []log.Note) {
 	t.Helper()
 	cfg.URL = db.url
 	s, notes, err := Open(within(t, 10*time.Second), cfg)
@@ -200,47 +202,47 @@ func within(t *testing.T, d time.Duration) context.Context {
 }
 
 // addr reads "user@host".
-func addr(s string) engine.Address {
-	user, host := split(engine.Key(s))
-	return engine.Address{User: user, Host: host}
+func addr(s string) sip.Address {
+	user, host := split(sip.Key(s))
+	return sip.Address{User: user, Host: host}
 }
 
 // member reads "user@host" with a role.
-func member(s string, role engine.Role) engine.Member {
-	return engine.Member{Address: addr(s), Role: role}
+func member(s string, role room.Role) room.Member {
+	return room.Member{Address: addr(s), Role: role}
 }
 
 // loaded is what Load gave, in its order.
 type loaded struct {
-	rooms   map[engine.Key]*engine.RoomRecord
-	order   []engine.Key
-	notes   []engine.Note
+	rooms   map[sip.Key]*room.Record
+	order   []sip.Key
+	notes   []log.Note
 	members int
 }
 
 func load(t *testing.T, s *Store) loaded {
 	t.Helper()
-	l := loaded{rooms: map[engine.Key]*engine.RoomRecord{}}
+	l := loaded{rooms: map[sip.Key]*room.Record{}}
 	err := s.Load(within(t, 30*time.Second),
-		func(a engine.Address, private bool) {
+		func(a sip.Address, private bool) {
 			require.NotContains(t, l.rooms, a.Key())
-			l.rooms[a.Key()] = &engine.RoomRecord{Address: a, Private: private}
+			l.rooms[a.Key()] = &room.Record{Address: a, Private: private}
 			l.order = append(l.order, a.Key())
 		},
-		func(room engine.Key, m engine.Member) {
-			require.Contains(t, l.rooms, room)
-			l.rooms[room].Members = append(l.rooms[room].Members, m)
+		func(k sip.Key, m room.Member) {
+			require.Contains(t, l.rooms, k)
+			l.rooms[k].Members = append(l.rooms[k].Members, m)
 			l.members++
 		},
-		func(n engine.Note) { l.notes = append(l.notes, n) })
+		func(n log.Note) { l.notes = append(l.notes, n) })
 	require.NoError(t, err)
 	return l
 }
 
 // fetch reads one room.
-func fetch(t *testing.T, s *Store, k engine.Key) *engine.RoomRecord {
+func fetch(t *testing.T, s *Store, k sip.Key) *room.Record {
 	t.Helper()
-	found, err := s.Fetch(within(t, 10*time.Second), []engine.Key{k})
+	found, err := s.Fetch(within(t, 10*time.Second), []sip.Key{k})
 	require.NoError(t, err)
 	return found[k]
 }

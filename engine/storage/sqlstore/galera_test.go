@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
@@ -36,26 +36,26 @@ func TestGalera(t *testing.T) {
 		stores = append(stores, s)
 	}
 	ctx := within(t, 60*time.Second)
-	owners := func(r *engine.RoomRecord) (n int) {
+	owners := func(r *room.Record) (n int) {
 		for _, m := range r.Members {
-			if m.Role == engine.RoleOwner {
+			if m.Role == room.RoleOwner {
 				n++
 			}
 		}
 		return n
 	}
 
-	room := addr("duel@h.com")
-	who := []engine.Member{member("a@h.com", engine.RoleOwner), member("b@h.com", engine.RoleOwner)}
-	require.NoError(t, stores[0].Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change {
-		return &engine.Change{Room: room, Create: true, Put: who}
+	address := addr("duel@h.com")
+	who := []room.Member{member("a@h.com", room.RoleOwner), member("b@h.com", room.RoleOwner)}
+	require.NoError(t, stores[0].Update(ctx, address.Key(), func(*room.Record) *room.Change {
+		return &room.Change{Room: address, Create: true, Put: who}
 	}))
 	var decided, wg sync.WaitGroup
 	decided.Add(len(stores))
 	for i, s := range stores {
 		wg.Go(func() {
 			calls := 0
-			assert.NoError(t, s.Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
+			assert.NoError(t, s.Update(ctx, address.Key(), func(r *room.Record) *room.Change {
 				if calls++; calls == 1 {
 					assert.Equal(t, 2, owners(r))
 					decided.Done()
@@ -64,21 +64,21 @@ func TestGalera(t *testing.T) {
 				if owners(r) < 2 {
 					return nil
 				}
-				return &engine.Change{Room: room, Put: []engine.Member{{Address: who[i].Address, Role: engine.RoleMember}}}
+				return &room.Change{Room: address, Put: []room.Member{{Address: who[i].Address, Role: room.RoleMember}}}
 			}))
 		})
 	}
 	wg.Wait()
 	for _, s := range stores {
-		assert.Equal(t, 1, owners(fetch(t, s, room.Key())))
+		assert.Equal(t, 1, owners(fetch(t, s, address.Key())))
 	}
 
 	for i := range 20 {
 		name := fmt.Sprintf("c%d@h.com", i)
-		require.NoError(t, stores[i%2].Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
-			return joinOrCreate(room, addr(name), r)
+		require.NoError(t, stores[i%2].Update(ctx, address.Key(), func(r *room.Record) *room.Change {
+			return joinOrCreate(address, addr(name), r)
 		}))
-		assert.Len(t, fetch(t, stores[(i+1)%2], room.Key()).Members, 3+i, "at once at the other node")
+		assert.Len(t, fetch(t, stores[(i+1)%2], address.Key()).Members, 3+i, "at once at the other node")
 	}
 
 	const joins = 25
@@ -87,9 +87,9 @@ func TestGalera(t *testing.T) {
 			wg.Go(func() {
 				for i := range joins {
 					user := addr(fmt.Sprintf("u%d_%d_%d@h.com", n, w, i))
-					room := addr(fmt.Sprintf("storm%d@h.com", i%2))
-					assert.NoError(t, s.Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
-						return joinOrCreate(room, user, r)
+					address := addr(fmt.Sprintf("storm%d@h.com", i%2))
+					assert.NoError(t, s.Update(ctx, address.Key(), func(r *room.Record) *room.Change {
+						return joinOrCreate(address, user, r)
 					}))
 				}
 			})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // Bounds of waiting for what an earlier life of the server left running.
@@ -26,7 +26,7 @@ func (s *Store) named(statement string) string {
 // that was killed may have left a COMMIT behind, which takes effect whenever
 // the server gets to it. Who holds rows for longer than fenceTime is told and
 // waited for no more.
-func (s *Store) fence(ctx context.Context, note func(engine.Note)) error {
+func (s *Store) fence(ctx context.Context, note func(log.Note)) error {
 	if len(s.d.fence) == 0 {
 		return nil // a transaction of SQLite ends with its process
 	}
@@ -53,20 +53,20 @@ func (s *Store) fence(ctx context.Context, note func(engine.Note)) error {
 		case start.Err() != nil || c != classLocked && c != classConflict && ctx.Err() == nil:
 			return fail(start, "load the rooms", err, classUnknown)
 		case ctx.Err() != nil:
-			note(engine.Note{Level: engine.LevelWarning, Text: fmt.Sprintf(
+			note(log.Note{Level: log.Warning, Text: fmt.Sprintf(
 				"%s: rows of %s or %s are still locked by another session after %v: what it commits later is not known here"+
 					" until the next start", s.src, s.rooms.name, s.members.name, time.Since(began).Round(time.Second))})
 			return nil
 		case !told && time.Since(began) > fenceTold:
 			told = true
-			note(engine.Note{Level: engine.LevelNotice, Text: fmt.Sprintf(
+			note(log.Note{Level: log.Notice, Text: fmt.Sprintf(
 				"%s: waiting for changes of %s and %s that another session has not committed yet", s.src, s.rooms.name, s.members.name)})
 		}
 		wait(ctx, attempt)
 	}
 }
 
-// Probe implements engine.Store.
+// Probe implements storage.Store.
 func (s *Store) Probe(ctx context.Context) error {
 	// No two probes, of whatever node, meet in a unique key.
 	user := rand.Text()

@@ -13,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 )
 
 // benchDatabase makes a database with the project's own tables.
@@ -55,8 +57,8 @@ func BenchmarkLoad(b *testing.B) {
 				s := benchStore(b, db, modeDurable)
 				for b.Loop() {
 					n, m := 0, 0
-					require.NoError(b, s.Load(context.Background(), func(engine.Address, bool) { n++ },
-						func(engine.Key, engine.Member) { m++ }, func(engine.Note) {}))
+					require.NoError(b, s.Load(context.Background(), func(sip.Address, bool) { n++ },
+						func(sip.Key, room.Member) { m++ }, func(log.Note) {}))
 					require.Equal(b, rooms, n)
 					require.Equal(b, 10*rooms, m)
 				}
@@ -74,16 +76,16 @@ func BenchmarkJoin(b *testing.B) {
 					db := benchDatabase(b, kind, "joins")
 					fill(b, db, 1, members)
 					s := benchStore(b, db, mode)
-					room := addr("room0@h.com")
+					address := addr("room0@h.com")
 					i := 0
 					for b.Loop() {
-						c := &engine.Change{Room: room, Put: []engine.Member{member(fmt.Sprintf("new%d@u.com", i), 0)}}
+						c := &room.Change{Room: address, Put: []room.Member{member(fmt.Sprintf("new%d@u.com", i), 0)}}
 						i++
 						var err error
 						if mode == modeDurable {
 							err = s.Commit(context.Background(), c)
 						} else {
-							err = s.Update(context.Background(), room.Key(), func(*engine.RoomRecord) *engine.Change { return c })
+							err = s.Update(context.Background(), address.Key(), func(*room.Record) *room.Change { return c })
 						}
 						require.NoError(b, err)
 					}
@@ -105,11 +107,11 @@ func BenchmarkFetch(b *testing.B) {
 		s := benchStore(b, db, modeShared)
 		for _, rooms := range []int{1, 20, 400} {
 			b.Run(fmt.Sprintf("%s/%d_rooms", kind, rooms), func(b *testing.B) {
-				keys := make([]engine.Key, rooms)
+				keys := make([]sip.Key, rooms)
 				n := 0
 				for b.Loop() {
 					for i := range keys {
-						keys[i] = engine.Key(fmt.Sprintf("room%d@h.com", n*7919%10_000))
+						keys[i] = sip.Key(fmt.Sprintf("room%d@h.com", n*7919%10_000))
 						n++
 					}
 					found, err := s.Fetch(context.Background(), keys)
@@ -133,8 +135,8 @@ func TestLoadMany(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	start := time.Now()
 	n, m := 0, 0
-	require.NoError(t, s.Load(within(t, 30*time.Second), func(engine.Address, bool) { n++ },
-		func(engine.Key, engine.Member) { m++ }, func(note engine.Note) { t.Error(note) }))
+	require.NoError(t, s.Load(within(t, 30*time.Second), func(sip.Address, bool) { n++ },
+		func(sip.Key, room.Member) { m++ }, func(note log.Note) { t.Error(note) }))
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
 	require.Equal(t, rooms, n)

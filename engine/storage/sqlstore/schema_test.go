@@ -10,7 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // Tables that are missing or of another kind stop the start with a line that
@@ -21,7 +24,7 @@ func TestSchema(t *testing.T) {
 			t.Helper()
 			cfg.URL, cfg.Mode = db.url, modeDurable
 			_, _, err := Open(within(t, 10*time.Second), cfg)
-			require.ErrorIs(t, err, engine.ErrSchema)
+			require.ErrorIs(t, err, storage.ErrSchema)
 			for _, part := range append(parts, "sql/imc-create") {
 				assert.Contains(t, err.Error(), part)
 			}
@@ -45,11 +48,11 @@ func TestSchema(t *testing.T) {
 		db.exec(t, "ALTER TABLE imc_members RENAME TO my_members")
 		db.exec(t, "INSERT INTO version (table_name, table_version) VALUES ('my_members', 1)")
 		s, _ := db.openNoted(t, Config{Mode: modeDurable, RoomsTable: "chat_rooms", MembersTable: "my_members"})
-		require.NoError(t, s.Commit(within(t, 10*time.Second), &engine.Change{Room: addr("a@b"), Create: true}))
+		require.NoError(t, s.Commit(within(t, 10*time.Second), &room.Change{Room: addr("a@b"), Create: true}))
 		assert.Len(t, load(t, s).rooms, 1)
 		if !file {
 			_, _, err := Open(within(t, 10*time.Second), Config{URL: db.url, Mode: modeDurable})
-			require.ErrorIs(t, err, engine.ErrSchema)
+			require.ErrorIs(t, err, storage.ErrSchema)
 			assert.Contains(t, err.Error(), "imc_rooms")
 		}
 
@@ -80,7 +83,7 @@ func TestTableNames(t *testing.T) {
 	// SQLite makes tables of any such name.
 	lite := backends()[5].fresh(t)
 	s, _ = lite.openNoted(t, Config{Mode: modeDurable, RoomsTable: "my-rooms", MembersTable: "my$members"})
-	require.NoError(t, s.Commit(within(t, 10*time.Second), &engine.Change{Room: addr("a@b"), Create: true}))
+	require.NoError(t, s.Commit(within(t, 10*time.Second), &room.Change{Room: addr("a@b"), Create: true}))
 	assert.Len(t, load(t, s).rooms, 1)
 }
 
@@ -97,8 +100,8 @@ func TestMissingIndexes(t *testing.T) {
 		}
 		require.Len(t, durable, 1)
 		require.Len(t, shared, 1)
-		assert.Equal(t, engine.LevelNotice, durable[0].Level)
-		assert.Equal(t, engine.LevelWarning, shared[0].Level)
+		assert.Equal(t, log.Notice, durable[0].Level)
+		assert.Equal(t, log.Warning, shared[0].Level)
 		assert.NotContains(t, shared[0].Text, "kamailiorw")
 		_, statements, found := strings.Cut(shared[0].Text, "create it with: ")
 		require.True(t, found, shared[0].Text)
@@ -137,8 +140,8 @@ func TestPlans(t *testing.T) {
 			if b.name == "PostgreSQL" {
 				db.exec(t, "ANALYZE")
 			}
-			one, oneArgs := s.d.areRooms(map[engine.Key]bool{"room1@h.com": true, "room2@h.com": true, "room3@h.com": true})
-			two, twoArgs := s.d.areRooms(map[engine.Key]bool{"room1@h.com": true, "room2@h.com": true, "room3@i.com": true})
+			one, oneArgs := s.d.areRooms(map[sip.Key]bool{"room1@h.com": true, "room2@h.com": true, "room3@h.com": true})
+			two, twoArgs := s.d.areRooms(map[sip.Key]bool{"room1@h.com": true, "room2@h.com": true, "room3@i.com": true})
 			for _, query := range []struct {
 				text string
 				args []any

@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -22,11 +24,11 @@ func TestFull(t *testing.T) {
 		tr.s.db.SetMaxOpenConns(1)                          // the limit is one of the connection
 		_, err := tr.s.db.Exec("PRAGMA max_page_count = 1") // not below what there is
 		require.NoError(t, err)
-		fill := &engine.Change{Room: addr("full@h.com"), Create: true}
+		fill := &room.Change{Room: addr("full@h.com"), Create: true}
 		for i := range 2000 {
 			fill.Put = append(fill.Put, member(fmt.Sprintf("u%d@a-long-name-of-a-host.example.com", i), 0))
 		}
-		assert.ErrorIs(t, tr.write(fill), engine.ErrFull)
+		assert.ErrorIs(t, tr.write(fill), storage.ErrFull)
 		_, err = tr.s.db.Exec("PRAGMA max_page_count = 1000000")
 		require.NoError(t, err)
 		assert.NoError(t, tr.write(fill))
@@ -37,9 +39,9 @@ func TestFull(t *testing.T) {
 		// The words of a server whose disk is full.
 		tr.exec(t, "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$",
 			"CREATE TRIGGER no_space BEFORE INSERT ON imc_members FOR EACH ROW EXECUTE FUNCTION no_space()")
-		assert.ErrorIs(t, tr.write(joins("room@h.com", "x@b.com")), engine.ErrFull)
-		assert.ErrorIs(t, tr.commit(joins("room@h.com", "x@b.com")), engine.ErrFull)
-		assert.ErrorIs(t, tr.s.Probe(within(t, 3*time.Second)), engine.ErrFull)
+		assert.ErrorIs(t, tr.write(joins("room@h.com", "x@b.com")), storage.ErrFull)
+		assert.ErrorIs(t, tr.commit(joins("room@h.com", "x@b.com")), storage.ErrFull)
+		assert.ErrorIs(t, tr.s.Probe(within(t, 3*time.Second)), storage.ErrFull)
 	})
 	t.Run("MariaDB", func(t *testing.T) {
 		t.Parallel()
@@ -57,18 +59,18 @@ func TestFull(t *testing.T) {
 				size /= 4
 			}
 		}
-		room := addr("full@h.com")
-		fill := &engine.Change{Room: room, Create: true}
+		address := addr("full@h.com")
+		fill := &room.Change{Room: address, Create: true}
 		for i := range 2000 {
 			fill.Put = append(fill.Put, member(fmt.Sprintf("u%d@a-long-name-of-a-host.example.com", i), 0))
 		}
 		write := func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
-			return s.Update(ctx, room.Key(), func(*engine.RoomRecord) *engine.Change { return fill })
+			return s.Update(ctx, address.Key(), func(*room.Record) *room.Change { return fill })
 		}
-		assert.ErrorIs(t, write(), engine.ErrFull)
-		_, err = s.Fetch(within(t, 5*time.Second), []engine.Key{room.Key()})
+		assert.ErrorIs(t, write(), storage.ErrFull)
+		_, err = s.Fetch(within(t, 5*time.Second), []sip.Key{address.Key()})
 		assert.NoError(t, err, "it can be read")
 	})
 }

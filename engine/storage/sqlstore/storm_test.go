@@ -11,20 +11,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 )
 
 // joinOrCreate is what #join with create_on_join decides.
-func joinOrCreate(room, user engine.Address, r *engine.RoomRecord) *engine.Change {
+func joinOrCreate(address, user sip.Address, r *room.Record) *room.Change {
 	if r == nil {
-		return &engine.Change{Room: room, Create: true, Put: []engine.Member{{Address: user, Role: engine.RoleOwner}}}
+		return &room.Change{Room: address, Create: true, Put: []room.Member{{Address: user, Role: room.RoleOwner}}}
 	}
 	for _, m := range r.Members {
 		if m.Key() == user.Key() {
 			return nil
 		}
 	}
-	return &engine.Change{Room: r.Address, Put: []engine.Member{{Address: user, Role: engine.RoleMember}}}
+	return &room.Change{Room: r.Address, Put: []room.Member{{Address: user, Role: room.RoleMember}}}
 }
 
 // Two nodes storm rooms that do not exist yet, each writing the names in
@@ -42,10 +43,10 @@ func TestStormOfJoins(t *testing.T) {
 			for w := range workers {
 				wg.Go(func() {
 					for _, i := range rand.Perm(rooms * joins) {
-						room := addr(fmt.Sprintf("%s%d@H.com", []string{"Room", "rOOM"}[n], i%rooms))
+						address := addr(fmt.Sprintf("%s%d@H.com", []string{"Room", "rOOM"}[n], i%rooms))
 						user := addr(fmt.Sprintf("%s%d_%d@u.com", []string{"User", "user"}[n], w%2, i/rooms))
-						assert.NoError(t, s.Update(ctx, room.Key(), func(r *engine.RoomRecord) *engine.Change {
-							return joinOrCreate(room, user, r)
+						assert.NoError(t, s.Update(ctx, address.Key(), func(r *room.Record) *room.Change {
+							return joinOrCreate(address, user, r)
 						}))
 					}
 				})
@@ -59,7 +60,7 @@ func TestStormOfJoins(t *testing.T) {
 			assert.Len(t, r.Members, 2*joins, k)
 			owners := 0
 			for _, m := range r.Members {
-				if m.Role == engine.RoleOwner {
+				if m.Role == room.RoleOwner {
 					owners++
 				}
 			}
@@ -93,22 +94,22 @@ func TestStormOfAll(t *testing.T) {
 				wg.Go(func() {
 					me := fmt.Sprintf("u%d_%d@u.com", n, w)
 					for range rounds {
-						room := fmt.Sprintf("r%d@h.com", rand.IntN(rooms))
+						name := fmt.Sprintf("r%d@h.com", rand.IntN(rooms))
 						action := rand.IntN(5)
 						var at int64
 						var did string
-						err := s.Update(ctx, engine.Key(room), func(r *engine.RoomRecord) *engine.Change {
+						err := s.Update(ctx, sip.Key(name), func(r *room.Record) *room.Change {
 							at, did = clock.Add(1), ""
 							switch {
 							case action == 0 && r != nil:
 								did = "destroy"
-								return &engine.Change{Room: r.Address, Destroy: true}
+								return &room.Change{Room: r.Address, Destroy: true}
 							case action == 1 && r != nil:
 								did = "leave"
-								return &engine.Change{Room: r.Address, Delete: []engine.Address{addr(me)}}
+								return &room.Change{Room: r.Address, Delete: []sip.Address{addr(me)}}
 							case action >= 2:
 								did = "join"
-								return joinOrCreate(addr(room), addr(me), r)
+								return joinOrCreate(addr(name), addr(me), r)
 							}
 							return nil
 						})
@@ -118,11 +119,11 @@ func TestStormOfAll(t *testing.T) {
 						mu.Lock()
 						switch did {
 						case "destroy":
-							destroyed[room] = max(destroyed[room], at)
+							destroyed[name] = max(destroyed[name], at)
 						case "leave":
-							joined[room][me] = 0
+							joined[name][me] = 0
 						case "join":
-							joined[room][me] = at
+							joined[name][me] = at
 						}
 						mu.Unlock()
 					}
@@ -132,25 +133,25 @@ func TestStormOfAll(t *testing.T) {
 		wg.Wait()
 		l := load(t, stores[1])
 		n := 0
-		for room, members := range joined {
+		for name, members := range joined {
 			in := map[string]bool{}
 			owners := 0
-			if r := l.rooms[engine.Key(room)]; r != nil {
+			if r := l.rooms[sip.Key(name)]; r != nil {
 				n += len(r.Members)
 				for _, m := range r.Members {
 					in[string(m.Key())] = true
-					if m.Role == engine.RoleOwner {
+					if m.Role == room.RoleOwner {
 						owners++
 					}
 				}
 			}
-			assert.LessOrEqual(t, owners, 1, room)
+			assert.LessOrEqual(t, owners, 1, name)
 			for who, at := range members {
 				switch {
 				case at == 0:
-					assert.False(t, in[who], "%s left %s", who, room)
-				case at > destroyed[room]:
-					assert.True(t, in[who], "%s joined %s", who, room)
+					assert.False(t, in[who], "%s left %s", who, name)
+				case at > destroyed[name]:
+					assert.True(t, in[who], "%s joined %s", who, name)
 				}
 			}
 		}
@@ -168,23 +169,23 @@ func TestStormOfCommits(t *testing.T) {
 		var wg sync.WaitGroup
 		for w := range workers {
 			wg.Go(func() {
-				room := addr(fmt.Sprintf("r%d@h.com", w))
-				commit := func(c *engine.Change) {
-					c.Room = room
+				address := addr(fmt.Sprintf("r%d@h.com", w))
+				commit := func(c *room.Change) {
+					c.Room = address
 					assert.NoError(t, s.Commit(ctx, c))
 				}
-				commit(&engine.Change{Create: true, Put: []engine.Member{member("o@u.com", engine.RoleOwner)}})
+				commit(&room.Change{Create: true, Put: []room.Member{member("o@u.com", room.RoleOwner)}})
 				for i := range rounds {
-					m := member(fmt.Sprintf("u%d@u.com", i), engine.RoleInvited)
-					commit(&engine.Change{Put: []engine.Member{m}})
-					m.Role = engine.RoleMember
-					commit(&engine.Change{Put: []engine.Member{m}})
+					m := member(fmt.Sprintf("u%d@u.com", i), room.RoleInvited)
+					commit(&room.Change{Put: []room.Member{m}})
+					m.Role = room.RoleMember
+					commit(&room.Change{Put: []room.Member{m}})
 					if i%3 == 0 {
-						commit(&engine.Change{Delete: []engine.Address{m.Address}})
+						commit(&room.Change{Delete: []sip.Address{m.Address}})
 					}
 				}
 				if w == 0 {
-					commit(&engine.Change{Destroy: true})
+					commit(&room.Change{Destroy: true})
 				}
 			})
 		}

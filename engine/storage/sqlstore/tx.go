@@ -11,7 +11,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 )
 
 const (
@@ -150,8 +150,8 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 		case classDuplicate:
 			again = duplicates < maxDuplicates
 			if !again {
-				return &storeError{engine.ErrValue, fmt.Sprintf("%v: cannot %s: the database takes another name for the same: %s",
-					engine.ErrValue, doing, err.Error())}
+				return &storeError{storage.ErrValue, fmt.Sprintf("%v: cannot %s: the database takes another name for the same: %s",
+					storage.ErrValue, doing, err.Error())}
 			}
 		case classGone, classReadOnly:
 			// A stale connection is replaced at once, and one to a server that
@@ -166,7 +166,7 @@ func (s *Store) transact(ctx context.Context, doing string, inDoubt bool,
 		}
 		failed := fail(ctx, doing, err, seen)
 		if inDoubt {
-			return &storeError{engine.ErrDoubtful, engine.ErrDoubtful.Error() + ": " + failed.Error()}
+			return &storeError{storage.ErrDoubtful, storage.ErrDoubtful.Error() + ": " + failed.Error()}
 		}
 		return failed
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -22,17 +25,17 @@ type life struct {
 	*engine.Conference
 	t     *testing.T
 	mu    sync.Mutex
-	notes []engine.Note
+	notes []log.Note
 }
 
-func (l *life) add(n engine.Note) {
+func (l *life) add(n log.Note) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.notes = append(l.notes, n)
 }
 
 // lines returns what was logged at a level.
-func (l *life) lines(level engine.Level) (lines []string) {
+func (l *life) lines(level log.Level) (lines []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, n := range l.notes {
@@ -44,14 +47,14 @@ func (l *life) lines(level engine.Level) (lines []string) {
 }
 
 // log returns all that was logged.
-func (l *life) log() []engine.Note {
+func (l *life) log() []log.Note {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.notes)
 }
 
 // awaitLine waits until so many lines were logged at a level.
-func (l *life) awaitLine(level engine.Level, n int) {
+func (l *life) awaitLine(level log.Level, n int) {
 	l.t.Helper()
 	require.Eventually(l.t, func() bool { return len(l.lines(level)) >= n }, 20*time.Second, 5*time.Millisecond)
 }
@@ -76,7 +79,7 @@ func begin(t *testing.T, url string, mode int) (*life, *Store) {
 func (l *life) ask(user, room, body string) (code int, text string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 	defer cancel()
-	o := l.Handle(ctx, &engine.Request{
+	o := l.Handle(ctx, &sip.Request{
 		From: "sip:" + user + "@u.com", RequestURI: "sip:" + room + "@h.com", CallID: "1", ContentType: "text/plain", Body: []byte(body),
 	})
 	if len(o.Messages) > 0 {
@@ -94,7 +97,7 @@ func (l *life) must(user, room, body string) {
 // members are the members of a room here, and those in the database.
 func (l *life) members(room string, db *sql.DB) (here, there []string) {
 	l.t.Helper()
-	v, err := l.View(context.Background(), engine.Key(room+"@h.com"))
+	v, err := l.View(context.Background(), sip.Key(room+"@h.com"))
 	require.NoError(l.t, err)
 	if v != nil {
 		here = append(here, v.All...)
@@ -159,7 +162,7 @@ func TestLockedRoomStaysAlone(t *testing.T) {
 				wg.Wait()
 				t.Logf("mode %d: slowest of the idle room %v", mode, slowest)
 				assert.Less(t, slowest, 1500*time.Millisecond)
-				assert.Empty(t, l.lines(engine.LevelError))
+				assert.Empty(t, l.lines(log.Error))
 				_, err := other.ExecContext(t.Context(), "ROLLBACK")
 				require.NoError(t, err)
 				l.must("zoe", busy, "#join")
@@ -187,20 +190,20 @@ func TestReadOnlyIsToldOnce(t *testing.T) {
 			l.must("alice", room, "hello")
 			time.Sleep(50 * time.Millisecond) // some probes long
 		}
-		l.awaitLine(engine.LevelError, 1)
+		l.awaitLine(log.Error, 1)
 		tr.exec(t, "SET GLOBAL read_only=0")
-		l.awaitLine(engine.LevelNotice, 1)
+		l.awaitLine(log.Notice, 1)
 		l.must("carol", room, "#join")
-		assert.Contains(t, l.lines(engine.LevelNotice)[0], "takes changes again")
+		assert.Contains(t, l.lines(log.Notice)[0], "takes changes again")
 		states := 0
-		for _, line := range l.lines(engine.LevelError) {
+		for _, line := range l.lines(log.Error) {
 			if strings.HasPrefix(line, "no change can be written") {
 				states++
 			}
 		}
 		assert.Equal(t, 1, states, l.log())
-		assert.LessOrEqual(t, len(l.lines(engine.LevelError)), 2, "the state, and one command at most")
-		assert.Len(t, l.lines(engine.LevelNotice), 1)
+		assert.LessOrEqual(t, len(l.lines(log.Error)), 2, "the state, and one command at most")
+		assert.Len(t, l.lines(log.Notice), 1)
 	}
 }
 
@@ -238,7 +241,7 @@ func TestFailOver(t *testing.T) {
 		assert.ElementsMatch(t, here, there)
 		assert.Contains(t, there, "sip:carol@u.com")
 		require.NoError(t, db.Close())
-		assert.LessOrEqual(t, len(l.lines(engine.LevelError)), 2)
+		assert.LessOrEqual(t, len(l.lines(log.Error)), 2)
 	}
 }
 
@@ -264,10 +267,10 @@ func TestCommitInFlight(t *testing.T) {
 			assert.Negative(t, code)
 			assert.Contains(t, text, "database does not answer")
 			t.Logf("refused after %v", time.Since(began))
-			l.awaitLine(engine.LevelError, 1) // commits are tried, too
+			l.awaitLine(log.Error, 1) // commits are tried, too
 			_, err := block.ExecContext(t.Context(), "BACKUP STAGE END")
 			require.NoError(t, err)
-			l.awaitLine(engine.LevelNotice, 1)
+			l.awaitLine(log.Notice, 1)
 			require.Eventually(t, func() bool {
 				here, there := l.members(room, tr.root)
 				return fmt.Sprint(sorted(here)) == fmt.Sprint(sorted(there))
@@ -282,7 +285,7 @@ func TestCommitInFlight(t *testing.T) {
 			}
 			here, there = l.members(room, tr.root)
 			assert.Equal(t, sorted(here), sorted(there))
-			assert.Len(t, l.lines(engine.LevelError), 1, l.log())
+			assert.Len(t, l.lines(log.Error), 1, l.log())
 		})
 	}
 }
@@ -308,7 +311,7 @@ func TestStartWaitsForCommits(t *testing.T) {
 			here, there := l.members("room", tr.root)
 			assert.Contains(t, here, "sip:late@u.com")
 			assert.Equal(t, sorted(here), sorted(there))
-			assert.Len(t, l.lines(engine.LevelNotice), 1, "why the start waits")
+			assert.Len(t, l.lines(log.Notice), 1, "why the start waits")
 
 			// Who never ends is waited for so long and no longer.
 			endless := tr.session(t, "BEGIN", "INSERT INTO imc_members (username,domain,room,flag) VALUES ('later','u.com','sip:room@h.com',0)")
@@ -316,9 +319,9 @@ func TestStartWaitsForCommits(t *testing.T) {
 			s, _, err := Open(within(t, 10*time.Second), Config{URL: tr.url, Mode: modeDurable})
 			require.NoError(t, err)
 			again := &life{t: t}
-			require.NoError(t, s.Load(within(t, time.Minute), func(engine.Address, bool) {}, func(engine.Key, engine.Member) {}, again.add))
+			require.NoError(t, s.Load(within(t, time.Minute), func(sip.Address, bool) {}, func(sip.Key, room.Member) {}, again.add))
 			assert.InDelta(t, fenceTime.Seconds(), time.Since(began).Seconds(), 5)
-			assert.Len(t, again.lines(engine.LevelWarning), 1)
+			assert.Len(t, again.lines(log.Warning), 1)
 			require.NoError(t, s.Close())
 			_, err = endless.ExecContext(t.Context(), "ROLLBACK")
 			require.NoError(t, err)

@@ -10,23 +10,25 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 )
 
 // loader is one run of Load. What it keeps of a room is small, and of a member
 // nothing, or 16 bytes where no unique key excludes duplicates.
 type loader struct {
 	s      *Store
-	room   func(engine.Address, bool)
-	member func(engine.Key, engine.Member)
-	note   func(engine.Note)
+	room   func(sip.Address, bool)
+	member func(sip.Key, room.Member)
+	note   func(log.Note)
 	odd    *oddities
 
-	index   map[engine.Key]int32
-	keys    []engine.Key
+	index   map[sip.Key]int32
+	keys    []sip.Key
 	members []bool // of each room: it has a member
 	owner   []bool // of each room: it has an owner
-	orphans map[engine.Key]bool
+	orphans map[sip.Key]bool
 
 	domains map[string]string  // each domain is held once
 	seen    map[[2]uint64]bool // hashes of room and member; nil if they are unique
@@ -35,13 +37,13 @@ type loader struct {
 	scan    struct{ a, b, c sql.RawBytes }
 }
 
-// Load implements engine.Store.
-func (s *Store) Load(ctx context.Context, room func(a engine.Address, private bool),
-	member func(room engine.Key, m engine.Member), note func(engine.Note),
+// Load implements storage.Store.
+func (s *Store) Load(ctx context.Context, addRoom func(a sip.Address, private bool),
+	addMember func(k sip.Key, m room.Member), note func(log.Note),
 ) error {
 	l := &loader{
-		s: s, room: room, member: member, note: note, odd: newOddities(),
-		index: map[engine.Key]int32{}, orphans: map[engine.Key]bool{}, domains: map[string]string{},
+		s: s, room: addRoom, member: addMember, note: note, odd: newOddities(),
+		index: map[sip.Key]int32{}, orphans: map[sip.Key]bool{}, domains: map[string]string{},
 	}
 	if !s.d.unique {
 		l.seen = map[[2]uint64]bool{}
@@ -78,7 +80,7 @@ func (l *loader) roomRow(rows *sqlx.Rows) error {
 	if err := rows.Scan(&id, name, domain, &flag); err != nil {
 		return err
 	}
-	a := engine.Address{User: string(*name), Host: l.domain(*domain)}
+	a := sip.Address{User: string(*name), Host: l.domain(*domain)}
 	if !a.Usable() {
 		l.odd.next(l.note, oddRoomName, a.URI(), "")
 		return nil
@@ -102,19 +104,19 @@ func (l *loader) roomRow(rows *sqlx.Rows) error {
 
 func (l *loader) memberRow(rows *sqlx.Rows) error {
 	var id, flag int64
-	user, domain, room := &l.scan.a, &l.scan.b, &l.scan.c
-	if err := rows.Scan(&id, user, domain, room, &flag); err != nil {
+	user, domain, name := &l.scan.a, &l.scan.b, &l.scan.c
+	if err := rows.Scan(&id, user, domain, name, &flag); err != nil {
 		return err
 	}
-	i, found := l.find(*room)
+	i, found := l.find(*name)
 	if !found {
-		if k, ok := roomKey(string(*room)); ok {
+		if k, ok := roomKey(string(*name)); ok {
 			l.orphans[k] = true
 		}
-		l.odd.next(l.note, oddOrphan, strconv.Quote(string(*user)+"@"+string(*domain)), strconv.Quote(string(*room)))
+		l.odd.next(l.note, oddOrphan, strconv.Quote(string(*user)+"@"+string(*domain)), strconv.Quote(string(*name)))
 		return nil
 	}
-	m := engine.Member{Address: engine.Address{User: string(*user), Host: l.domain(*domain)}}
+	m := room.Member{Address: sip.Address{User: string(*user), Host: l.domain(*domain)}}
 	if !m.Usable() {
 		l.odd.next(l.note, oddMemberName, m.URI(), "")
 		return nil
@@ -128,7 +130,7 @@ func (l *loader) memberRow(rows *sqlx.Rows) error {
 		l.odd.next(l.note, oddMemberFlag, m.URI()+" of "+scheme+string(l.keys[i]), strconv.FormatInt(flag, 10))
 	}
 	l.members[i] = true
-	l.owner[i] = l.owner[i] || m.Role == engine.RoleOwner
+	l.owner[i] = l.owner[i] || m.Role == room.RoleOwner
 	l.member(l.keys[i], m)
 	return nil
 }
@@ -139,7 +141,7 @@ func (l *loader) find(column []byte) (int32, bool) {
 		return 0, false
 	}
 	l.buf = appendLower(l.buf[:0], column[len(scheme):])
-	i, found := l.index[engine.Key(l.buf)]
+	i, found := l.index[sip.Key(l.buf)]
 	return i, found
 }
 

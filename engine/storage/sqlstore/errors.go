@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 )
 
 // storeError is an error of the engine's storage interface. It keeps the text
@@ -25,7 +25,7 @@ func (e *storeError) Error() string { return e.text }
 func (e *storeError) Unwrap() error { return e.kind }
 
 // errQueued: all connections that may write, or read, were in use.
-var errQueued = &storeError{engine.ErrLocked, engine.ErrLocked.Error() + ": all connections are in use"}
+var errQueued = &storeError{storage.ErrLocked, storage.ErrLocked.Error() + ": all connections are in use"}
 
 // fail makes the error that a caller of the store gets of a driver's error.
 // seen is what earlier attempts of the same call ended with.
@@ -38,12 +38,12 @@ func fail(ctx context.Context, doing string, err error, seen class) error {
 	switch {
 	case ctx.Err() == nil:
 	case c == classLocked, c == classConflict:
-		kind, cause = engine.ErrLocked, "no answer in time ("+cause+")"
+		kind, cause = storage.ErrLocked, "no answer in time ("+cause+")"
 	case c == classGone && gaveUp(err):
 		// The server answered an earlier attempt, or it did not in all the time.
-		kind, cause = engine.ErrTimeout, "no answer in time ("+cause+")"
+		kind, cause = storage.ErrTimeout, "no answer in time ("+cause+")"
 		if seen == classLocked || seen == classConflict {
-			kind = engine.ErrLocked
+			kind = storage.ErrLocked
 		}
 	}
 	return &storeError{kind, fmt.Sprintf("%v: cannot %s: %s", kind, doing, cause)}

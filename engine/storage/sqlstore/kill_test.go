@@ -17,7 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
@@ -76,41 +78,41 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 		doubtful
 	)
 	var confirmed, refused, doubts atomic.Int64
-	var last atomic.Value                          // text of an error
-	facts := make([]map[engine.Key]state, workers) // rooms of each worker: user 1 is in it
+	var last atomic.Value                       // text of an error
+	facts := make([]map[sip.Key]state, workers) // rooms of each worker: user 1 is in it
 	for w := range workers {
-		facts[w] = map[engine.Key]state{}
+		facts[w] = map[sip.Key]state{}
 		wg.Go(func() {
 			for i := 0; !stop.Load(); i++ {
-				room := addr(fmt.Sprintf("m%dw%di%d@h.com", mode, w, i))
-				change := &engine.Change{Room: room, Create: true, Put: []engine.Member{
-					member("0@u.com", engine.RoleOwner), member("1@u.com", engine.RoleMember),
+				address := addr(fmt.Sprintf("m%dw%di%d@h.com", mode, w, i))
+				change := &room.Change{Room: address, Create: true, Put: []room.Member{
+					member("0@u.com", room.RoleOwner), member("1@u.com", room.RoleMember),
 				}}
 				// Some rooms are made and taken away again, some in two steps.
-				changes := []*engine.Change{change}
+				changes := []*room.Change{change}
 				want := []state{present}
 				switch i % 3 {
 				case 1:
-					changes = append(changes, &engine.Change{Room: room, Destroy: true})
+					changes = append(changes, &room.Change{Room: address, Destroy: true})
 					want = append(want, absent)
 				case 2:
 					change.Put = change.Put[:1]
-					changes = append(changes, &engine.Change{Room: room, Put: []engine.Member{member("1@u.com", engine.RoleAdmin)}})
+					changes = append(changes, &room.Change{Room: address, Put: []room.Member{member("1@u.com", room.RoleAdmin)}})
 					want = []state{absent, present}
 				}
 				for n, c := range changes {
 					err := writeOnce(s, mode, c)
 					switch {
 					case err == nil:
-						facts[w][room.Key()] = want[n]
+						facts[w][address.Key()] = want[n]
 						confirmed.Add(1)
-					case errors.Is(err, engine.ErrDoubtful):
-						facts[w][room.Key()] = doubtful
+					case errors.Is(err, storage.ErrDoubtful):
+						facts[w][address.Key()] = doubtful
 						doubts.Add(1)
-					case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrTimeout), errors.Is(err, engine.ErrLocked):
+					case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrLocked):
 						refused.Add(1)
 					default:
-						t.Errorf("%s: %v", room.URI(), err)
+						t.Errorf("%s: %v", address.URI(), err)
 					}
 					if err != nil {
 						last.Store(err.Error())
@@ -161,13 +163,13 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 // writeOnce gives a write the time that the engine gives it. With much less a
 // busy machine never gets through: what is cut short loses its connection, and
 // the next write has to connect first.
-func writeOnce(s *Store, mode int, c *engine.Change) error {
+func writeOnce(s *Store, mode int, c *room.Change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if mode == modeDurable {
 		return s.Commit(ctx, c)
 	}
-	return s.Update(ctx, c.Room.Key(), func(*engine.RoomRecord) *engine.Change { return c })
+	return s.Update(ctx, c.Room.Key(), func(*room.Record) *room.Change { return c })
 }
 
 // writerEnv makes the test binary a process that writes to a SQLite file until
@@ -181,12 +183,12 @@ func writeUntilKilled(path string) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		room := addr(fmt.Sprintf("p%di%d@h.com", os.Getpid(), i))
-		err := s.Commit(ctx, &engine.Change{Room: room, Create: true, Put: []engine.Member{member("o@u.com", engine.RoleOwner)}})
+		address := addr(fmt.Sprintf("p%di%d@h.com", os.Getpid(), i))
+		err := s.Commit(ctx, &room.Change{Room: address, Create: true, Put: []room.Member{member("o@u.com", room.RoleOwner)}})
 		if err != nil {
 			return err
 		}
-		fmt.Println(room.Key())
+		fmt.Println(address.Key())
 	}
 }
 
@@ -224,7 +226,7 @@ func TestSQLiteKilled(t *testing.T) {
 		l := load(t, s)
 		for _, k := range confirmed {
 			assert.False(t, strings.HasPrefix(k, "error"), k)
-			if r := l.rooms[engine.Key(k)]; assert.NotNil(t, r, k) {
+			if r := l.rooms[sip.Key(k)]; assert.NotNil(t, r, k) {
 				assert.Len(t, r.Members, 1)
 			}
 		}

@@ -1,7 +1,7 @@
 // Package sqlstore keeps rooms and members in the stock module's tables of a
-// MySQL, MariaDB, PostgreSQL or SQLite database. It implements engine.Store.
+// MySQL, MariaDB, PostgreSQL or SQLite database. It implements storage.Store.
 //
-// Rooms and members are identified by engine.Key, that is without regard to
+// Rooms and members are identified by sip.Key, that is without regard to
 // the case of ASCII letters, whatever the collation of the columns: statements
 // find at least the rows of a key (dialect.fold) and what they find is
 // compared with the key once more. Rows are written with the flags of the
@@ -22,7 +22,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // Names of the tables if the configuration does not say otherwise.
@@ -59,11 +61,11 @@ const openTimeout = 10 * time.Second
 
 // Config says which database and tables to use.
 type Config struct {
-	URL          string            // db_url, see ParseURL
-	RoomsTable   string            // "" for DefaultRoomsTable; may be schema.table
-	MembersTable string            // "" for DefaultMembersTable; may be schema.table
-	Mode         int               // db_mode: 1 or 2
-	Note         func(engine.Note) // told once of each odd row that Update and Fetch meet; may be nil; called from any goroutine
+	URL          string         // db_url, see ParseURL
+	RoomsTable   string         // "" for DefaultRoomsTable; may be schema.table
+	MembersTable string         // "" for DefaultMembersTable; may be schema.table
+	Mode         int            // db_mode: 1 or 2
+	Note         func(log.Note) // told once of each odd row that Update and Fetch meet; may be nil; called from any goroutine
 }
 
 // Store is a database with rooms and members. It is safe for concurrent use.
@@ -74,7 +76,7 @@ type Store struct {
 	mode    int
 	rooms   table
 	members table
-	note    func(engine.Note)
+	note    func(log.Note)
 
 	writers, readers chan struct{} // hold a token for each that is at work
 
@@ -83,24 +85,24 @@ type Store struct {
 	met *oddities
 	// orphans are rooms that do not exist and have members' rows, as Load
 	// found them: these go when such a room is created.
-	orphans map[engine.Key]bool
+	orphans map[sip.Key]bool
 }
 
-var _ engine.Store = (*Store)(nil)
+var _ storage.Store = (*Store)(nil)
 
 // Open connects to the database and checks its tables. The notes are for the
 // log: they say what works but could be better. The error wraps
-// engine.ErrUnavailable (no connection), engine.ErrSchema (tables missing or
+// storage.ErrUnavailable (no connection), storage.ErrSchema (tables missing or
 // of another version) or none of the engine's errors (the configuration is
 // wrong). It says what to do, and never holds the password.
-func Open(ctx context.Context, cfg Config) (*Store, []engine.Note, error) {
+func Open(ctx context.Context, cfg Config) (*Store, []log.Note, error) {
 	src, err := ParseURL(cfg.URL)
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &Store{src: src, mode: cfg.Mode, note: cfg.Note, met: newOddities()}
 	if s.note == nil {
-		s.note = func(engine.Note) {}
+		s.note = func(log.Note) {}
 	}
 	notes, err := s.open(ctx, cfg)
 	if err != nil {
@@ -112,7 +114,7 @@ func Open(ctx context.Context, cfg Config) (*Store, []engine.Note, error) {
 	return s, notes, nil
 }
 
-func (s *Store) open(ctx context.Context, cfg Config) ([]engine.Note, error) {
+func (s *Store) open(ctx context.Context, cfg Config) ([]log.Note, error) {
 	if err := s.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -222,7 +224,7 @@ func (s *Store) Close() error {
 }
 
 // check compares the tables with what this package needs.
-func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
+func (s *Store) check(ctx context.Context) ([]log.Note, error) {
 	if s.src.Scheme == schemeSQLite {
 		if err := createSQLite(ctx, s); err != nil {
 			return nil, err
@@ -235,8 +237,8 @@ func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
 	}
 	missing, err := s.d.inspect(ctx, s)
 	if err != nil && classOf(err) == classSchema {
-		return nil, &storeError{engine.ErrSchema, fmt.Sprintf("%v: a table is missing in %s, where %s and %s with version %d are needed (%s);"+
-			" load %s into the database", engine.ErrSchema, s.src, s.rooms.name, s.members.name, tableVersion, err.Error(), s.schemaFile())}
+		return nil, &storeError{storage.ErrSchema, fmt.Sprintf("%v: a table is missing in %s, where %s and %s with version %d are needed (%s);"+
+			" load %s into the database", storage.ErrSchema, s.src, s.rooms.name, s.members.name, tableVersion, err.Error(), s.schemaFile())}
 	}
 	if err != nil {
 		return nil, fail(ctx, "look at the tables", err, classUnknown)
@@ -250,8 +252,8 @@ func (s *Store) check(ctx context.Context) ([]engine.Note, error) {
 	} {
 		for _, column := range t.needed {
 			if !t.columns[column] {
-				return nil, &storeError{engine.ErrSchema, fmt.Sprintf("%v: table %s of %s has no column %s; %s creates it as it has to be",
-					engine.ErrSchema, t.name, s.src, column, s.schemaFile())}
+				return nil, &storeError{storage.ErrSchema, fmt.Sprintf("%v: table %s of %s has no column %s; %s creates it as it has to be",
+					storage.ErrSchema, t.name, s.src, column, s.schemaFile())}
 			}
 		}
 	}
@@ -265,7 +267,7 @@ func (s *Store) checkVersion(ctx context.Context, t table) error {
 	err := s.db.SelectContext(ctx, &versions,
 		s.db.Rebind("SELECT table_version FROM version WHERE table_name = ?"), name)
 	schema := func(format string, args ...any) error {
-		return &storeError{engine.ErrSchema, engine.ErrSchema.Error() + ": " + fmt.Sprintf(format, args...)}
+		return &storeError{storage.ErrSchema, storage.ErrSchema.Error() + ": " + fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case err != nil && classOf(err) == classSchema:
@@ -296,19 +298,19 @@ func (s *Store) schemaFile() string {
 }
 
 // checkNotes says what works without, but would be better with.
-func (s *Store) checkNotes(missing []string) []engine.Note {
-	level := engine.LevelNotice
+func (s *Store) checkNotes(missing []string) []log.Note {
+	level := log.Notice
 	if s.mode == modeShared {
-		level = engine.LevelWarning
+		level = log.Warning
 	}
-	var notes []engine.Note
+	var notes []log.Note
 	if len(missing) > 0 {
-		notes = append(notes, engine.Note{Level: level, Text: fmt.Sprintf(
+		notes = append(notes, log.Note{Level: level, Text: fmt.Sprintf(
 			"%s: an index is missing, reading a room scans the whole table; create it with: %s;",
 			s.src, strings.Join(missing, "; "))})
 	}
 	if s.src.Scheme == schemeMySQL && !s.d.unique && len(missing) == 0 {
-		notes = append(notes, engine.Note{Level: level, Text: fmt.Sprintf(
+		notes = append(notes, log.Note{Level: level, Text: fmt.Sprintf(
 			"%s: the collation of %s or %s regards the case of letters, indexes cannot be used;"+
 				" give their text columns one that ends in _ci", s.src, s.rooms.name, s.members.name)})
 	}

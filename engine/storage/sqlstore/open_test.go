@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // Whatever goes wrong, the password is in no error and no note, and nothing is
@@ -82,8 +84,8 @@ func TestPasswordStaysSecret(t *testing.T) {
 		}
 		errs = append(errs, texts(notes)...)
 		require.NoError(t, s.Close())
-		_, err = s.Fetch(within(t, 10*time.Second), []engine.Key{"a@b"})
-		assert.ErrorIs(t, err, engine.ErrUnavailable)
+		_, err = s.Fetch(within(t, 10*time.Second), []sip.Key{"a@b"})
+		assert.ErrorIs(t, err, storage.ErrUnavailable)
 		errs = append(errs, err.Error())
 	}
 
@@ -113,9 +115,9 @@ func TestShortPassword(t *testing.T) {
 
 func testFiles(kind string) []string {
 	if kind == "PostgreSQL" {
-		return []string{"../../sql/imc-create-postgres.sql"}
+		return []string{"../../../sql/imc-create-postgres.sql"}
 	}
-	return []string{"../../sql/imc-create.sql"}
+	return []string{"../../../sql/imc-create.sql"}
 }
 
 // garbageServer answers each connection with what is no database protocol.
@@ -170,7 +172,7 @@ func TestLocalhost(t *testing.T) {
 	}
 	mysqlSockets = []string{"/nonexistent"}
 	_, _, err := Open(within(t, 20*time.Second), Config{URL: "mysql://kamailio:kamailiorw@localhost:1/local", Mode: modeShared})
-	require.ErrorIs(t, err, engine.ErrUnavailable)
+	require.ErrorIs(t, err, storage.ErrUnavailable)
 
 	require.NoError(t, postgreSQL.CreateDatabase("local", testFiles("PostgreSQL")...))
 	s, _, err := Open(within(t, 20*time.Second), Config{Mode: modeShared,
@@ -225,14 +227,14 @@ func TestRights(t *testing.T) {
 		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
 		require.NoError(t, err)
 		assert.Empty(t, notes)
-		room := addr("r@h.com")
-		for _, c := range []engine.Change{
-			{Create: true, Put: []engine.Member{member("a@b", engine.RoleOwner)}},
-			{Put: []engine.Member{member("a@b", engine.RoleAdmin)}, Delete: []engine.Address{addr("c@d")}},
+		address := addr("r@h.com")
+		for _, c := range []room.Change{
+			{Create: true, Put: []room.Member{member("a@b", room.RoleOwner)}},
+			{Put: []room.Member{member("a@b", room.RoleAdmin)}, Delete: []sip.Address{addr("c@d")}},
 			{Destroy: true},
 		} {
-			c.Room = room
-			require.NoError(t, s.Update(within(t, 20*time.Second), room.Key(), func(*engine.RoomRecord) *engine.Change { return &c }))
+			c.Room = address
+			require.NoError(t, s.Update(within(t, 20*time.Second), address.Key(), func(*room.Record) *room.Change { return &c }))
 		}
 		assert.Empty(t, load(t, s).rooms)
 		_, err = s.List(within(t, 20*time.Second))

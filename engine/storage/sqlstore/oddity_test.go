@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 )
 
 // oddRows are rows as an old installation may have them. Rooms and members
@@ -51,24 +53,24 @@ func TestOddities(t *testing.T) {
 		}
 		rooms, members := db.rows(t)
 
-		plain := &engine.RoomRecord{Address: addr("Plain@h.com"), Members: []engine.Member{
-			member("owner@u.com", engine.RoleOwner), member("deleted@u.com", engine.RoleMember),
-			member("admin@u.com", engine.RoleAdmin), member("skip@u.com", engine.RoleMember),
-			member("invited@u.com", engine.RoleInvited), member("both@u.com", engine.RoleOwner),
+		plain := &room.Record{Address: addr("Plain@h.com"), Members: []room.Member{
+			member("owner@u.com", room.RoleOwner), member("deleted@u.com", room.RoleMember),
+			member("admin@u.com", room.RoleAdmin), member("skip@u.com", room.RoleMember),
+			member("invited@u.com", room.RoleInvited), member("both@u.com", room.RoleOwner),
 		}}
 		notes := []string{
 			"flagged@h.com has the flag 3", "empty@h.com has no members", "ownerless@h.com has no owner", `bad<name>@h.com" cannot be used`,
 			"deleted@u.com of sip:", "admin@u.com of sip:", "skip@u.com of sip:", "invited@u.com of sip:", "both@u.com of sip:", `new\nline@u.com" cannot be used`,
 		}
 		if twice {
-			plain.Members = append(plain.Members, member("late@u.com", engine.RoleMember))
+			plain.Members = append(plain.Members, member("late@u.com", room.RoleMember))
 			notes = append(notes, "is there more than once", "SKIP@u.com is in room sip:")
 		}
-		want := map[engine.Key]*engine.RoomRecord{
+		want := map[sip.Key]*room.Record{
 			"plain@h.com":     plain,
-			"flagged@h.com":   {Address: addr("flagged@h.com"), Private: true, Members: []engine.Member{member("Owner@u.com", engine.RoleOwner)}},
+			"flagged@h.com":   {Address: addr("flagged@h.com"), Private: true, Members: []room.Member{member("Owner@u.com", room.RoleOwner)}},
 			"empty@h.com":     {Address: addr("empty@h.com"), Private: true},
-			"ownerless@h.com": {Address: addr("ownerless@h.com"), Members: []engine.Member{member("member@u.com", engine.RoleMember)}},
+			"ownerless@h.com": {Address: addr("ownerless@h.com"), Members: []room.Member{member("member@u.com", room.RoleMember)}},
 		}
 
 		s := db.open(t, modeDurable)
@@ -82,14 +84,14 @@ func TestOddities(t *testing.T) {
 
 		// The same by Fetch and Update, in which a room is met again and again.
 		var mu sync.Mutex
-		var met []engine.Note
-		shared, _ := db.openNoted(t, Config{Mode: modeShared, Note: func(n engine.Note) {
+		var met []log.Note
+		shared, _ := db.openNoted(t, Config{Mode: modeShared, Note: func(n log.Note) {
 			mu.Lock()
 			defer mu.Unlock()
 			met = append(met, n)
 		}})
 		ctx := within(t, 20*time.Second)
-		keys := []engine.Key{"plain@h.com", "flagged@h.com", "empty@h.com", "ownerless@h.com", "bad<name>@h.com", "gone@h.com"}
+		keys := []sip.Key{"plain@h.com", "flagged@h.com", "empty@h.com", "ownerless@h.com", "bad<name>@h.com", "gone@h.com"}
 		for range 3 {
 			found, err := shared.Fetch(ctx, keys)
 			require.NoError(t, err)
@@ -100,7 +102,7 @@ func TestOddities(t *testing.T) {
 			}
 			assert.Equal(t, want, found)
 			for _, k := range keys[:4] {
-				require.NoError(t, shared.Update(ctx, k, func(r *engine.RoomRecord) *engine.Change {
+				require.NoError(t, shared.Update(ctx, k, func(r *room.Record) *room.Change {
 					if len(r.Members) == 0 {
 						r.Members = nil
 					}
@@ -131,22 +133,22 @@ func TestOddities(t *testing.T) {
 
 		// Odd rows can be changed, and then are like others.
 		for _, mode := range []*Store{s, shared} {
-			change := &engine.Change{Room: plain.Address, Put: []engine.Member{member("deleted@u.com", engine.RoleAdmin)},
-				Delete: []engine.Address{addr("skip@u.com"), addr("late@u.com")}}
+			change := &room.Change{Room: plain.Address, Put: []room.Member{member("deleted@u.com", room.RoleAdmin)},
+				Delete: []sip.Address{addr("skip@u.com"), addr("late@u.com")}}
 			if mode == s {
 				require.NoError(t, s.Commit(ctx, change))
 			} else {
-				require.NoError(t, mode.Update(ctx, "plain@h.com", func(*engine.RoomRecord) *engine.Change { return change }))
+				require.NoError(t, mode.Update(ctx, "plain@h.com", func(*room.Record) *room.Change { return change }))
 			}
 		}
 		r2 := fetch(t, s, "plain@h.com")
-		assert.Equal(t, []engine.Member{
-			member("owner@u.com", engine.RoleOwner), member("deleted@u.com", engine.RoleAdmin), member("admin@u.com", engine.RoleAdmin),
-			member("invited@u.com", engine.RoleInvited), member("both@u.com", engine.RoleOwner),
+		assert.Equal(t, []room.Member{
+			member("owner@u.com", room.RoleOwner), member("deleted@u.com", room.RoleAdmin), member("admin@u.com", room.RoleAdmin),
+			member("invited@u.com", room.RoleInvited), member("both@u.com", room.RoleOwner),
 		}, r2.Members)
-		require.NoError(t, s.Commit(ctx, &engine.Change{Room: plain.Address, Destroy: true}))
-		require.NoError(t, shared.Update(ctx, "empty@h.com", func(*engine.RoomRecord) *engine.Change {
-			return &engine.Change{Room: addr("empty@h.com"), Destroy: true}
+		require.NoError(t, s.Commit(ctx, &room.Change{Room: plain.Address, Destroy: true}))
+		require.NoError(t, shared.Update(ctx, "empty@h.com", func(*room.Record) *room.Change {
+			return &room.Change{Room: addr("empty@h.com"), Destroy: true}
 		}))
 		r, m = db.rows(t)
 		assert.Len(t, r, 3)
@@ -163,12 +165,12 @@ func TestOrphans(t *testing.T) {
 		ctx := within(t, 20*time.Second)
 		s := db.open(t, modeDurable)
 		assert.Len(t, load(t, s).notes, 2)
-		owner := []engine.Member{member("o@u.com", engine.RoleOwner)}
-		require.NoError(t, s.Commit(ctx, &engine.Change{Room: addr("gone@h.com"), Create: true, Put: owner}))
+		owner := []room.Member{member("o@u.com", room.RoleOwner)}
+		require.NoError(t, s.Commit(ctx, &room.Change{Room: addr("gone@h.com"), Create: true, Put: owner}))
 		assert.Equal(t, owner, fetch(t, s, "gone@h.com").Members)
-		require.NoError(t, s.Update(ctx, "gone2@h.com", func(r *engine.RoomRecord) *engine.Change {
+		require.NoError(t, s.Update(ctx, "gone2@h.com", func(r *room.Record) *room.Change {
 			assert.Nil(t, r)
-			return &engine.Change{Room: addr("gone2@h.com"), Create: true, Put: owner}
+			return &room.Change{Room: addr("gone2@h.com"), Create: true, Put: owner}
 		}))
 		assert.Equal(t, owner, fetch(t, s, "gone2@h.com").Members)
 	})
@@ -187,8 +189,8 @@ func TestBadRows(t *testing.T) {
 			for _, name := range bad {
 				db.exec(t, "INSERT INTO imc_members (username,domain,room,flag) VALUES ('"+name+"','u.com','sip:room@h.com',0)")
 			}
-			want := map[engine.Key]*engine.RoomRecord{
-				"room@h.com": {Address: addr("room@h.com"), Members: []engine.Member{member("owner@u.com", engine.RoleOwner)}},
+			want := map[sip.Key]*room.Record{
+				"room@h.com": {Address: addr("room@h.com"), Members: []room.Member{member("owner@u.com", room.RoleOwner)}},
 			}
 			s := db.open(t, modeDurable)
 			l := load(t, s)
@@ -196,10 +198,10 @@ func TestBadRows(t *testing.T) {
 			lines := texts(l.notes)
 			assert.Len(t, containing(lines, "cannot be used"), 2+1+len(bad), lines)
 
-			var met []engine.Note
-			shared, _ := db.openNoted(t, Config{Mode: modeShared, Note: func(n engine.Note) { met = append(met, n) }})
+			var met []log.Note
+			shared, _ := db.openNoted(t, Config{Mode: modeShared, Note: func(n log.Note) { met = append(met, n) }})
 			for range 3 {
-				found, err := shared.Fetch(within(t, 5*time.Second), []engine.Key{"room@h.com", "nohost@"})
+				found, err := shared.Fetch(within(t, 5*time.Second), []sip.Key{"room@h.com", "nohost@"})
 				require.NoError(t, err)
 				assert.Equal(t, want, found)
 			}
@@ -211,13 +213,13 @@ func TestBadRows(t *testing.T) {
 			}
 			list, err := shared.List(within(t, 5*time.Second))
 			require.NoError(t, err)
-			assert.Equal(t, []engine.RoomInfo{{Address: addr("room@h.com")}}, list)
+			assert.Equal(t, []room.Info{{Address: addr("room@h.com")}}, list)
 			of, err := shared.RoomsOf(within(t, 5*time.Second), "OWNER@u.com")
 			require.NoError(t, err)
 			assert.Empty(t, of, "keys are in lower case")
 			of, err = shared.RoomsOf(within(t, 5*time.Second), "owner@u.com")
 			require.NoError(t, err)
-			assert.Equal(t, []engine.Key{"room@h.com"}, of)
+			assert.Equal(t, []sip.Key{"room@h.com"}, of)
 		})
 	}
 }
@@ -235,7 +237,7 @@ func TestManyOddities(t *testing.T) {
 	assert.Len(t, containing(notes, "and 980 more rows like this: room"), 2)
 }
 
-func texts(notes []engine.Note) []string {
+func texts(notes []log.Note) []string {
 	lines := make([]string, len(notes))
 	for i, n := range notes {
 		lines[i] = n.Text

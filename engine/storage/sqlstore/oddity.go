@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"sync"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 )
 
 // Bits of the column flag of a room and of a member, as the stock module
@@ -48,18 +49,18 @@ const (
 
 // oddityText says of each kind what is odd and what is made of it.
 var oddityText = [oddityKinds]struct {
-	level engine.Level
+	level log.Level
 	text  string
 }{
-	oddRoomFlag:    {engine.LevelNotice, "room %s has the flag %s; only 1 (private) counts"},
-	oddMemberFlag:  {engine.LevelNotice, "member %s has the flag %s; it is taken for owner, admin, invited or member, in this order"},
-	oddRoomName:    {engine.LevelWarning, "room %q%s cannot be used: a part is missing, it is too long, or cannot stand in a SIP header; it is ignored"},
-	oddMemberName:  {engine.LevelWarning, "member %q%s cannot be used: a part is missing, it is too long, or cannot stand in a SIP header; it is ignored"},
-	oddRoomTwice:   {engine.LevelWarning, "room %s is there more than once%s, differing in case; the first row counts"},
-	oddMemberTwice: {engine.LevelWarning, "member %s is in room %s more than once, differing in case; the first row counts"},
-	oddOrphan:      {engine.LevelWarning, "member %s is in room %s, which does not exist; it is ignored"},
-	oddNoMembers:   {engine.LevelNotice, "room %s has no members%s"},
-	oddNoOwner:     {engine.LevelNotice, "room %s has no owner%s"},
+	oddRoomFlag:    {log.Notice, "room %s has the flag %s; only 1 (private) counts"},
+	oddMemberFlag:  {log.Notice, "member %s has the flag %s; it is taken for owner, admin, invited or member, in this order"},
+	oddRoomName:    {log.Warning, "room %q%s cannot be used: a part is missing, it is too long, or cannot stand in a SIP header; it is ignored"},
+	oddMemberName:  {log.Warning, "member %q%s cannot be used: a part is missing, it is too long, or cannot stand in a SIP header; it is ignored"},
+	oddRoomTwice:   {log.Warning, "room %s is there more than once%s, differing in case; the first row counts"},
+	oddMemberTwice: {log.Warning, "member %s is in room %s more than once, differing in case; the first row counts"},
+	oddOrphan:      {log.Warning, "member %s is in room %s, which does not exist; it is ignored"},
+	oddNoMembers:   {log.Notice, "room %s has no members%s"},
+	oddNoOwner:     {log.Notice, "room %s has no owner%s"},
 }
 
 // oddities collects what is odd about rows, each once. It is safe for
@@ -74,12 +75,12 @@ func newOddities() *oddities { return &oddities{seen: map[string]bool{}} }
 
 // text is the line for the log.
 func (k oddityKind) text(subject, detail string) string {
-	return engine.Printable(fmt.Sprintf(oddityText[k].text, subject, detail))
+	return log.Printable(fmt.Sprintf(oddityText[k].text, subject, detail))
 }
 
 // first reports an oddity to note unless it was reported before or too many
 // were: it is for rows that are read again and again.
-func (o *oddities) first(note func(engine.Note), k oddityKind, subject, detail string) {
+func (o *oddities) first(note func(log.Note), k oddityKind, subject, detail string) {
 	text := k.text(subject, detail)
 	o.mu.Lock()
 	known := o.seen[text] || len(o.seen) >= maxOddities
@@ -88,27 +89,27 @@ func (o *oddities) first(note func(engine.Note), k oddityKind, subject, detail s
 	}
 	o.mu.Unlock()
 	if !known {
-		note(engine.Note{Level: oddityText[k].level, Text: text})
+		note(log.Note{Level: oddityText[k].level, Text: text})
 	}
 }
 
 // next reports an oddity to note unless there were many of its kind: it is for
 // a scan, where each row comes once.
-func (o *oddities) next(note func(engine.Note), k oddityKind, subject, detail string) {
+func (o *oddities) next(note func(log.Note), k oddityKind, subject, detail string) {
 	o.mu.Lock()
 	o.counts[k]++
 	n := o.counts[k]
 	o.mu.Unlock()
 	if n <= maxSameOddities {
-		note(engine.Note{Level: oddityText[k].level, Text: k.text(subject, detail)})
+		note(log.Note{Level: oddityText[k].level, Text: k.text(subject, detail)})
 	}
 }
 
 // rest reports how many oddities next kept to itself.
-func (o *oddities) rest(note func(engine.Note)) {
+func (o *oddities) rest(note func(log.Note)) {
 	for k, n := range o.counts {
 		if n > maxSameOddities {
-			note(engine.Note{Level: oddityText[k].level, Text: fmt.Sprintf("and %d more rows like this: %s",
+			note(log.Note{Level: oddityText[k].level, Text: fmt.Sprintf("and %d more rows like this: %s",
 				n-maxSameOddities, oddityKind(k).text("...", ""))})
 		}
 	}
@@ -116,17 +117,17 @@ func (o *oddities) rest(note func(engine.Note)) {
 
 // roleOf reads a member's flag. odd: it is none that this module or the stock
 // module means to write.
-func roleOf(flag int64) (role engine.Role, odd bool) {
+func roleOf(flag int64) (role room.Role, odd bool) {
 	switch {
 	case flag&flagOwner != 0:
 		// 17 is what the stock module writes for an owner.
-		return engine.RoleOwner, flag&^flagNothing != flagOwner
+		return room.RoleOwner, flag&^flagNothing != flagOwner
 	case flag&flagAdmin != 0:
-		return engine.RoleAdmin, flag != flagAdmin
+		return room.RoleAdmin, flag != flagAdmin
 	case flag&flagInvited != 0:
-		return engine.RoleInvited, flag != flagInvited
+		return room.RoleInvited, flag != flagInvited
 	}
-	return engine.RoleMember, flag != 0
+	return room.RoleMember, flag != 0
 }
 
 // privateOf reads a room's flag.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // writeChunk is how many rows one INSERT or DELETE has.
@@ -15,9 +17,9 @@ const writeChunk = 500
 // errNothing ends a transaction in which there is nothing to write.
 var errNothing = errors.New("nothing to write")
 
-// Commit implements engine.Store. It takes the caller's word for what is in
+// Commit implements storage.Store. It takes the caller's word for what is in
 // the room: it is for the one owner of the tables (mode 1).
-func (s *Store) Commit(ctx context.Context, c *engine.Change) error {
+func (s *Store) Commit(ctx context.Context, c *room.Change) error {
 	if c.Empty() {
 		return nil
 	}
@@ -35,7 +37,7 @@ func (s *Store) Commit(ctx context.Context, c *engine.Change) error {
 // commitOne writes a change of one row, the most frequent one, as a single
 // statement, which is a transaction of its own. Not done: transact has to do
 // it, from the beginning, which is right even if the row was written.
-func (s *Store) commitOne(ctx context.Context, c *engine.Change) (done, inDoubt bool, err error) {
+func (s *Store) commitOne(ctx context.Context, c *room.Change) (done, inDoubt bool, err error) {
 	if s.d.writers == 1 || !s.d.exact || !s.d.unique || c.Create || c.Destroy || len(c.Put)+len(c.Delete) != 1 {
 		return false, false, nil
 	}
@@ -70,7 +72,7 @@ func (s *Store) commitOne(ctx context.Context, c *engine.Change) (done, inDoubt 
 
 // apply writes a change without having read the room. inDoubt: it may have
 // been written already.
-func (t *tx) apply(c *engine.Change, inDoubt bool) error {
+func (t *tx) apply(c *room.Change, inDoubt bool) error {
 	k := c.Room.Key()
 	if c.Destroy {
 		if err := t.deleteRoom(k); err != nil {
@@ -98,7 +100,7 @@ func (t *tx) apply(c *engine.Change, inDoubt bool) error {
 
 // create inserts a new room and its members. created is false if a run in
 // doubt had written the room before.
-func (t *tx) create(c *engine.Change, inDoubt bool) (created bool, err error) {
+func (t *tx) create(c *room.Change, inDoubt bool) (created bool, err error) {
 	k := c.Room.Key()
 	t.s.mu.Lock()
 	orphans := t.s.orphans[k]
@@ -116,13 +118,13 @@ func (t *tx) create(c *engine.Change, inDoubt bool) (created bool, err error) {
 		if inDoubt {
 			return false, nil
 		}
-		return false, &storeError{engine.ErrConflict, fmt.Sprintf("%v: room %s is in the database already", engine.ErrConflict, c.Room.URI())}
+		return false, &storeError{storage.ErrConflict, fmt.Sprintf("%v: room %s is in the database already", storage.ErrConflict, c.Room.URI())}
 	}
 	return true, t.insertRoom(c)
 }
 
 // insertRoom inserts a room, of which there are no rows, and its members.
-func (t *tx) insertRoom(c *engine.Change) error {
+func (t *tx) insertRoom(c *room.Change) error {
 	_, err := t.exec("INSERT INTO "+t.s.rooms.quoted+" (name, domain, flag) VALUES (?, ?, ?)",
 		c.Room.User, c.Room.Host, roomFlag(c.Private))
 	if err != nil {
@@ -131,13 +133,13 @@ func (t *tx) insertRoom(c *engine.Change) error {
 	return t.insertMembers(c.Room.URI(), c.Put)
 }
 
-func (t *tx) insertMembers(room string, members []engine.Member) error {
+func (t *tx) insertMembers(name string, members []room.Member) error {
 	for len(members) > 0 {
 		n := min(len(members), writeChunk)
 		args := make([]any, 0, 4*n)
 		for i := range members[:n] {
 			m := &members[i]
-			args = append(args, m.User, m.Host, room, int64(m.Role))
+			args = append(args, m.User, m.Host, name, int64(m.Role))
 		}
 		_, err := t.exec("INSERT INTO "+t.s.members.quoted+" (username, domain, room, flag) VALUES (?, ?, ?, ?)"+
 			strings.Repeat(", (?, ?, ?, ?)", n-1), args...)
@@ -150,9 +152,9 @@ func (t *tx) insertMembers(room string, members []engine.Member) error {
 }
 
 // insertMember inserts one member unless a row with its unique key is there.
-func (t *tx) insertMember(room string, m *engine.Member) (inserted bool, err error) {
+func (t *tx) insertMember(name string, m *room.Member) (inserted bool, err error) {
 	res, err := t.exec("INSERT INTO "+t.s.members.quoted+" (username, domain, room, flag) VALUES (?, ?, ?, ?)"+
-		t.s.d.ignore, m.User, m.Host, room, int64(m.Role))
+		t.s.d.ignore, m.User, m.Host, name, int64(m.Role))
 	if err != nil {
 		if t.s.d.ignore == "" && classOf(err) == classDuplicate {
 			return false, nil
@@ -164,9 +166,9 @@ func (t *tx) insertMember(room string, m *engine.Member) (inserted bool, err err
 }
 
 // put inserts a member or sets the role of the rows it has.
-func (t *tx) put(k engine.Key, room string, m *engine.Member) error {
+func (t *tx) put(k sip.Key, name string, m *room.Member) error {
 	if t.s.d.unique {
-		if inserted, err := t.insertMember(room, m); err != nil || inserted {
+		if inserted, err := t.insertMember(name, m); err != nil || inserted {
 			return err
 		}
 	}
@@ -178,22 +180,22 @@ func (t *tx) put(k engine.Key, room string, m *engine.Member) error {
 		return t.setRole(ids, m.Role)
 	}
 	if t.s.d.unique {
-		return &storeError{engine.ErrValue, fmt.Sprintf("%v: the database takes %s for another member of %s",
-			engine.ErrValue, m.URI(), room)}
+		return &storeError{storage.ErrValue, fmt.Sprintf("%v: the database takes %s for another member of %s",
+			storage.ErrValue, m.URI(), name)}
 	}
-	_, err = t.insertMember(room, m)
+	_, err = t.insertMember(name, m)
 	return err
 }
 
-func (t *tx) setRole(ids []int64, role engine.Role) error {
+func (t *tx) setRole(ids []int64, role room.Role) error {
 	return t.inChunks("UPDATE "+t.s.members.quoted+" SET flag = ? WHERE id IN ", ids, int64(role))
 }
 
 // memberIDs returns the rows of a member, compared by key.
-func (t *tx) memberIDs(k engine.Key, a engine.Address) ([]int64, error) {
+func (t *tx) memberIDs(k sip.Key, a sip.Address) ([]int64, error) {
 	want := a.Key()
 	user, host := split(want)
-	rows := memberRows{of: map[engine.Key][]memberRow{}}
+	rows := memberRows{of: map[sip.Key][]memberRow{}}
 	err := t.query(rows.scan, "SELECT id, username, domain, flag, room FROM "+t.s.members.quoted+" WHERE "+t.s.d.isMember(),
 		user, host, roomColumn(k))
 	var ids []int64
@@ -206,7 +208,7 @@ func (t *tx) memberIDs(k engine.Key, a engine.Address) ([]int64, error) {
 }
 
 // deleteMember deletes the rows of a member.
-func (t *tx) deleteMember(k engine.Key, a engine.Address) error {
+func (t *tx) deleteMember(k sip.Key, a sip.Address) error {
 	if !t.s.d.exact {
 		ids, err := t.memberIDs(k, a)
 		if err != nil {
@@ -220,7 +222,7 @@ func (t *tx) deleteMember(k engine.Key, a engine.Address) error {
 }
 
 // deleteMembers deletes the rows of all members of a room.
-func (t *tx) deleteMembers(k engine.Key) error {
+func (t *tx) deleteMembers(k sip.Key) error {
 	if !t.s.d.exact {
 		members, err := t.membersOf(k, "")
 		if err != nil {
@@ -233,7 +235,7 @@ func (t *tx) deleteMembers(k engine.Key) error {
 }
 
 // deleteRoom deletes the rows of a room and of its members.
-func (t *tx) deleteRoom(k engine.Key) error {
+func (t *tx) deleteRoom(k sip.Key) error {
 	rooms, err := t.lockRoom(k)
 	if err != nil {
 		return err

@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -63,7 +65,7 @@ func trouble(t *testing.T, kind string) *troubled {
 		_ = tr.root.Close() // its server may have been ended
 	})
 	for _, name := range []string{"room@h.com", "other@h.com"} {
-		require.NoError(t, tr.write(&engine.Change{Room: addr(name), Create: true, Put: []engine.Member{member("a@b.com", engine.RoleOwner)}}))
+		require.NoError(t, tr.write(&room.Change{Room: addr(name), Create: true, Put: []room.Member{member("a@b.com", room.RoleOwner)}}))
 	}
 	return tr
 }
@@ -77,14 +79,14 @@ func (tr *troubled) exec(t *testing.T, statements ...string) {
 }
 
 // write writes a change as a command of mode 2 does.
-func (tr *troubled) write(c *engine.Change) error {
+func (tr *troubled) write(c *room.Change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	return tr.s.Update(ctx, c.Room.Key(), func(*engine.RoomRecord) *engine.Change { return c })
+	return tr.s.Update(ctx, c.Room.Key(), func(*room.Record) *room.Change { return c })
 }
 
 // commit writes a change as a command of mode 1 does.
-func (tr *troubled) commit(c *engine.Change) error {
+func (tr *troubled) commit(c *room.Change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	return tr.s.Commit(ctx, c)
@@ -103,8 +105,8 @@ func (tr *troubled) session(t *testing.T, statements ...string) *sql.Conn {
 	return conn
 }
 
-func joins(room, user string) *engine.Change {
-	return &engine.Change{Room: addr(room), Put: []engine.Member{member(user, engine.RoleMember)}}
+func joins(name, user string) *room.Change {
+	return &room.Change{Room: addr(name), Put: []room.Member{member(user, room.RoleMember)}}
 }
 
 func eachServer(t *testing.T, test func(t *testing.T, tr *troubled)) {
@@ -124,15 +126,15 @@ func TestClasses(t *testing.T) {
 	eachServer(t, func(t *testing.T, tr *troubled) {
 		n := 0
 		user := func() string { n++; return fmt.Sprintf("u%d@b.com", n) }
-		fails := func(want error, room string) {
+		fails := func(want error, name string) {
 			t.Helper()
-			assert.ErrorIs(t, tr.write(joins(room, user())), want)
-			assert.ErrorIs(t, tr.commit(joins(room, user())), want)
+			assert.ErrorIs(t, tr.write(joins(name, user())), want)
+			assert.ErrorIs(t, tr.commit(joins(name, user())), want)
 		}
-		works := func(room string) {
+		works := func(name string) {
 			t.Helper()
-			assert.NoError(t, tr.write(joins(room, user())))
-			assert.NoError(t, tr.commit(joins(room, user())))
+			assert.NoError(t, tr.write(joins(name, user())))
+			assert.NoError(t, tr.commit(joins(name, user())))
 			assert.NoError(t, tr.s.Probe(within(t, 3*time.Second)))
 		}
 		probe := func() error { return tr.s.Probe(within(t, 3*time.Second)) }
@@ -141,16 +143,16 @@ func TestClasses(t *testing.T) {
 		// Locked: one room's rows, and nobody else's.
 		if tr.kind != "SQLite" {
 			other := tr.session(t, "BEGIN", "SELECT * FROM imc_rooms WHERE name = 'room' FOR UPDATE")
-			assert.ErrorIs(t, tr.write(joins("room@h.com", user())), engine.ErrLocked)
+			assert.ErrorIs(t, tr.write(joins("room@h.com", user())), storage.ErrLocked)
 			works("other@h.com")
-			_, err := tr.s.Fetch(within(t, time.Second), []engine.Key{"room@h.com"})
+			_, err := tr.s.Fetch(within(t, time.Second), []sip.Key{"room@h.com"})
 			assert.NoError(t, err, "readers do not wait for it")
 			_, err = other.ExecContext(t.Context(), "ROLLBACK")
 			require.NoError(t, err)
 		} else {
 			other := tr.session(t, "BEGIN IMMEDIATE")
-			fails(engine.ErrLocked, "room@h.com")
-			assert.ErrorIs(t, probe(), engine.ErrLocked)
+			fails(storage.ErrLocked, "room@h.com")
+			assert.ErrorIs(t, probe(), storage.ErrLocked)
 			_, err := other.ExecContext(t.Context(), "ROLLBACK")
 			require.NoError(t, err)
 		}
@@ -159,10 +161,10 @@ func TestClasses(t *testing.T) {
 		// Values and rows that are there already.
 		if tr.kind != "SQLite" {
 			long := strings.Repeat("x", 65) + "@b.com"
-			assert.ErrorIs(t, tr.write(joins("room@h.com", long)), engine.ErrValue)
-			assert.ErrorIs(t, tr.commit(joins("room@h.com", long)), engine.ErrValue)
+			assert.ErrorIs(t, tr.write(joins("room@h.com", long)), storage.ErrValue)
+			assert.ErrorIs(t, tr.commit(joins("room@h.com", long)), storage.ErrValue)
 		}
-		assert.ErrorIs(t, tr.commit(&engine.Change{Room: addr("room@h.com"), Create: true}), engine.ErrConflict)
+		assert.ErrorIs(t, tr.commit(&room.Change{Room: addr("room@h.com"), Create: true}), storage.ErrConflict)
 
 		// Read-only.
 		readOnly, writable := "SET GLOBAL read_only=1", "SET GLOBAL read_only=0"
@@ -179,9 +181,9 @@ func TestClasses(t *testing.T) {
 			tr.exec(t, readOnly)
 		}
 		if readOnly != "" {
-			fails(engine.ErrReadOnly, "room@h.com")
-			assert.ErrorIs(t, probe(), engine.ErrReadOnly)
-			_, err := tr.s.Fetch(within(t, time.Second), []engine.Key{"room@h.com"})
+			fails(storage.ErrReadOnly, "room@h.com")
+			assert.ErrorIs(t, probe(), storage.ErrReadOnly)
+			_, err := tr.s.Fetch(within(t, time.Second), []sip.Key{"room@h.com"})
 			assert.NoError(t, err)
 			if tr.kind == "PostgreSQL" {
 				tr.session(t, "SET default_transaction_read_only = off", writable)
@@ -202,8 +204,8 @@ func TestClasses(t *testing.T) {
 			if tr.kind == "MariaDB" {
 				tr.s.renew(t.Context()) // rights on databases hold for new sessions
 			}
-			fails(engine.ErrDenied, "room@h.com")
-			assert.ErrorIs(t, probe(), engine.ErrDenied)
+			fails(storage.ErrDenied, "room@h.com")
+			assert.ErrorIs(t, probe(), storage.ErrDenied)
 			tr.exec(t, "GRANT INSERT ON "+table+" TO "+from)
 			tr.s.renew(t.Context())
 			works("room@h.com")
@@ -211,8 +213,8 @@ func TestClasses(t *testing.T) {
 
 		// Schema.
 		tr.exec(t, "ALTER TABLE imc_members RENAME TO gone_members")
-		fails(engine.ErrSchema, "room@h.com")
-		assert.ErrorIs(t, probe(), engine.ErrSchema)
+		fails(storage.ErrSchema, "room@h.com")
+		assert.ErrorIs(t, probe(), storage.ErrSchema)
 		tr.exec(t, "ALTER TABLE gone_members RENAME TO imc_members")
 		works("room@h.com")
 
@@ -220,21 +222,21 @@ func TestClasses(t *testing.T) {
 		switch tr.kind {
 		case "MariaDB":
 			require.NoError(t, tr.my.Stop())
-			fails(engine.ErrUnavailable, "room@h.com")
-			assert.ErrorIs(t, probe(), engine.ErrUnavailable)
+			fails(storage.ErrUnavailable, "room@h.com")
+			assert.ErrorIs(t, probe(), storage.ErrUnavailable)
 			require.NoError(t, tr.my.Start())
 			works("room@h.com")
 		case "PostgreSQL":
 			require.NoError(t, tr.pg.Stop())
-			fails(engine.ErrUnavailable, "room@h.com")
-			assert.ErrorIs(t, probe(), engine.ErrUnavailable)
+			fails(storage.ErrUnavailable, "room@h.com")
+			assert.ErrorIs(t, probe(), storage.ErrUnavailable)
 			require.NoError(t, tr.pg.Start())
 			works("room@h.com")
 		default:
 			path := filepath.Join(t.TempDir(), "other.db")
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600))
 			_, _, err := Open(within(t, 5*time.Second), Config{URL: "sqlite://" + path, Mode: modeShared})
-			assert.ErrorIs(t, err, engine.ErrUnavailable)
+			assert.ErrorIs(t, err, storage.ErrUnavailable)
 		}
 	})
 }

@@ -1,9 +1,17 @@
-package engine
+// Package storage is what the engine knows of a database: Store, with what it
+// promises and the errors that it returns. sqlstore implements it for SQL
+// databases, storagetest for tests.
+//
+// It knows the types of package room in which rows are handed over, packages
+// sip and log, and the standard library.
+package storage
 
 import (
 	"context"
 	"errors"
 
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -38,37 +46,6 @@ var (
 	ErrRefused = errors.New("refused by the database")
 )
 
-// RoomRecord is a room as it is stored. Members are in joining order.
-type RoomRecord struct {
-	sip.Address
-	Private bool
-	Members []Member
-}
-
-// RoomInfo is a line of a list of rooms.
-type RoomInfo struct {
-	sip.Address
-	Private bool
-	Members int    // all rows, the invited ones too, as the stock module counts
-	Owner   string // URI of the first member in the list, "" if there is none
-}
-
-// Change is what one command does to one room. It is applied as a whole or
-// not at all.
-type Change struct {
-	Room    sip.Address
-	Create  bool          // insert the room's row; Private counts
-	Private bool          // of the created room
-	Destroy bool          // delete the room's row and all its members
-	Put     []Member      // insert, or set the role of the row with the same key
-	Delete  []sip.Address // delete the members' rows
-}
-
-// Empty reports whether the change changes nothing.
-func (c *Change) Empty() bool {
-	return !c.Create && !c.Destroy && len(c.Put) == 0 && len(c.Delete) == 0
-}
-
 // Store keeps rooms and members in a database. Rooms and members are
 // identified by Key (letters' case does not count, whatever the collation);
 // rows are given back in the case in which they were written. All methods are
@@ -85,29 +62,29 @@ type Store interface {
 	// all members in the order of their ids. It reports odd rows through note.
 	// It first waits, for a bounded time, for what an earlier life of this
 	// server may have left running in the database.
-	Load(ctx context.Context, room func(a sip.Address, private bool), member func(room sip.Key, m Member), note func(Note)) error
+	Load(ctx context.Context, addRoom func(a sip.Address, private bool), addMember func(k sip.Key, m room.Member), note func(log.Note)) error
 
 	// Commit writes c in one transaction.
-	Commit(ctx context.Context, c *Change) error
+	Commit(ctx context.Context, c *room.Change) error
 
 	// Update is the read-decide-write of several nodes on one database: it
 	// locks the room's row, hands decide the room as it stands (nil: there is
 	// none), writes what decide returns (nil or empty: nothing) and commits.
 	// decide may be called again after a deadlock or a conflict; its last
 	// call is the one that counts.
-	Update(ctx context.Context, room sip.Key, decide func(*RoomRecord) *Change) error
+	Update(ctx context.Context, k sip.Key, decide func(*room.Record) *room.Change) error
 
 	// Settle is Update for a room of which a change may still be on its way
 	// into the database (ErrDoubtful): it waits for that, so that decide sees
 	// what came of it.
-	Settle(ctx context.Context, room sip.Key, decide func(*RoomRecord) *Change) error
+	Settle(ctx context.Context, k sip.Key, decide func(*room.Record) *room.Change) error
 
 	// Fetch reads the rooms with these keys, with one query however many there
 	// are. Rooms that do not exist are left out.
-	Fetch(ctx context.Context, rooms []sip.Key) (map[sip.Key]*RoomRecord, error)
+	Fetch(ctx context.Context, rooms []sip.Key) (map[sip.Key]*room.Record, error)
 
 	// List reads all rooms, ordered by id: their addresses and privacy.
-	List(ctx context.Context) ([]RoomInfo, error)
+	List(ctx context.Context) ([]room.Info, error)
 
 	// RoomsOf returns the rooms in which a user is a member, not merely
 	// invited.

@@ -13,7 +13,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 )
 
 // fetchChunk is how many rooms one query asks for. SQLite takes a thousand
@@ -26,20 +27,20 @@ const scheme = "sip:"
 // roomRow is a row of the rooms' table.
 type roomRow struct {
 	id   int64
-	addr engine.Address
+	addr sip.Address
 	flag int64
 }
 
 // memberRow is a row of the members' table.
 type memberRow struct {
 	id   int64
-	addr engine.Address
-	key  engine.Key
+	addr sip.Address
+	key  sip.Key
 	flag int64
 }
 
 // split takes a key apart. A host has no "@".
-func split(k engine.Key) (user, host string) {
+func split(k sip.Key) (user, host string) {
 	at := strings.LastIndexByte(string(k), '@')
 	if at < 0 {
 		return string(k), ""
@@ -48,15 +49,15 @@ func split(k engine.Key) (user, host string) {
 }
 
 // roomColumn is the folded content of the column room for a room.
-func roomColumn(k engine.Key) string { return scheme + string(k) }
+func roomColumn(k sip.Key) string { return scheme + string(k) }
 
 // roomKey is the key of the room that a column room means.
-func roomKey(column string) (engine.Key, bool) {
+func roomKey(column string) (sip.Key, bool) {
 	if len(column) < len(scheme) || !strings.EqualFold(column[:len(scheme)], scheme) {
 		return "", false
 	}
-	user, host := split(engine.Key(column[len(scheme):]))
-	return engine.Address{User: user, Host: host}.Key(), true
+	user, host := split(sip.Key(column[len(scheme):]))
+	return sip.Address{User: user, Host: host}.Key(), true
 }
 
 // equals is the condition that a column is what a parameter in lower case
@@ -71,7 +72,7 @@ func (d *dialect) in(column string, n int) string {
 // areRooms is the condition that a row of the rooms' table is one of some
 // rooms', with its parameters. Rooms of one host share a list of names: the
 // databases are slow with hundreds of alternatives, and few hosts are usual.
-func (d *dialect) areRooms(keys map[engine.Key]bool) (condition string, args []any) {
+func (d *dialect) areRooms(keys map[sip.Key]bool) (condition string, args []any) {
 	names := map[string][]any{}
 	for k := range keys {
 		user, host := split(k)
@@ -93,9 +94,9 @@ func (d *dialect) isMember() string {
 	return d.equals("username") + " AND " + d.equals("domain") + " AND " + d.equals("room")
 }
 
-// Fetch implements engine.Store.
-func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
-	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
+// Fetch implements storage.Store.
+func (s *Store) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
+	found := make(map[sip.Key]*room.Record, len(keys))
 	for len(keys) > 0 {
 		n := min(len(keys), fetchChunk)
 		err := s.read(ctx, "read rooms", func() error {
@@ -114,9 +115,9 @@ func (s *Store) Fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 // fetch reads rooms with one query for both tables: it is answered in one
 // round trip, and from one state of the database. Columns of the two tables
 // are not mixed, because they may have different collations.
-func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*engine.RoomRecord, error) {
-	found := make(map[engine.Key]*engine.RoomRecord, len(keys))
-	asked := make(map[engine.Key]bool, len(keys))
+func (s *Store) fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
+	found := make(map[sip.Key]*room.Record, len(keys))
+	asked := make(map[sip.Key]bool, len(keys))
 	columns := make([]any, 0, len(keys))
 	for _, k := range keys {
 		if !asked[k] && s.holds(k) {
@@ -130,7 +131,7 @@ func (s *Store) fetch(ctx context.Context, keys []engine.Key) (map[engine.Key]*e
 	condition, args := s.d.areRooms(asked)
 	// Rows are sorted here: with ORDER BY id MariaDB walks the whole table in
 	// that order to save itself the sorting.
-	f := fetched{members: memberRows{of: make(map[engine.Key][]memberRow, len(asked))}}
+	f := fetched{members: memberRows{of: make(map[sip.Key][]memberRow, len(asked))}}
 	err := s.query(ctx, "SELECT id, flag, name, domain, NULL, NULL, NULL FROM "+s.rooms.quoted+" WHERE "+condition+
 		" UNION ALL SELECT id, flag, NULL, NULL, username, domain, room FROM "+s.members.quoted+" WHERE "+
 		s.d.in("room", len(columns)), append(args, columns...), f.scan)
@@ -164,7 +165,7 @@ func (f *fetched) scan(rows *sqlx.Rows) error {
 		return err
 	}
 	if r.name != nil {
-		f.rooms = append(f.rooms, roomRow{r.id, engine.Address{User: string(r.name), Host: string(r.domain)}, r.flag})
+		f.rooms = append(f.rooms, roomRow{r.id, sip.Address{User: string(r.name), Host: string(r.domain)}, r.flag})
 		return nil
 	}
 	f.members.add(r.id, r.flag, r.user, r.host, r.room)
@@ -176,7 +177,7 @@ const maxKey = 600
 
 // holds reports whether the tables may have a room with this key. One that
 // they cannot have must not fail the query for others.
-func (s *Store) holds(k engine.Key) bool {
+func (s *Store) holds(k sip.Key) bool {
 	return len(k) <= maxKey && utf8.ValidString(string(k)) && strings.IndexByte(string(k), 0) < 0
 }
 
@@ -198,10 +199,10 @@ func (r *roomRows) sorted() []roomRow {
 
 // memberRows are rows of the members' table, by room.
 type memberRows struct {
-	of map[engine.Key][]memberRow
+	of map[sip.Key][]memberRow
 
 	column []byte // the last room met, and its key
-	key    engine.Key
+	key    sip.Key
 	known  bool
 	raw    struct{ user, host, room sql.RawBytes }
 	buf    []byte
@@ -230,22 +231,22 @@ func (r *memberRows) add(id, flag int64, user, host, room []byte) {
 	text := string(r.buf)
 	r.of[r.key] = append(r.of[r.key], memberRow{
 		id: id, flag: flag, key: foldKey(text),
-		addr: engine.Address{User: text[:len(user)], Host: text[len(user)+1:]},
+		addr: sip.Address{User: text[:len(user)], Host: text[len(user)+1:]},
 	})
 }
 
 // foldKey is the key of "user@host".
-func foldKey(text string) engine.Key {
+func foldKey(text string) sip.Key {
 	for i := range len(text) {
 		if c := text[i]; 'A' <= c && c <= 'Z' {
-			return engine.Key(appendLower(nil, []byte(text)))
+			return sip.Key(appendLower(nil, []byte(text)))
 		}
 	}
-	return engine.Key(text)
+	return sip.Key(text)
 }
 
 // sorted returns the rows of a room in the order of their ids.
-func (r *memberRows) sorted(room engine.Key) []memberRow {
+func (r *memberRows) sorted(room sip.Key) []memberRow {
 	rows := r.of[room]
 	slices.SortFunc(rows, func(a, b memberRow) int { return cmp.Compare(a.id, b.id) })
 	return rows
@@ -278,7 +279,7 @@ func eachRow(ctx context.Context, conn *sqlx.Conn, f func(*sqlx.Rows) error, que
 
 // addRoom adds a room's row to the records, unless its room is there already
 // or it cannot be used.
-func (s *Store) addRoom(found map[engine.Key]*engine.RoomRecord, k engine.Key, r *roomRow) {
+func (s *Store) addRoom(found map[sip.Key]*room.Record, k sip.Key, r *roomRow) {
 	switch {
 	case !r.addr.Usable():
 		s.met.first(s.note, oddRoomName, r.addr.URI(), "")
@@ -289,15 +290,15 @@ func (s *Store) addRoom(found map[engine.Key]*engine.RoomRecord, k engine.Key, r
 		if odd {
 			s.met.first(s.note, oddRoomFlag, r.addr.URI(), strconv.FormatInt(r.flag, 10))
 		}
-		found[k] = &engine.RoomRecord{Address: r.addr, Private: private}
+		found[k] = &room.Record{Address: r.addr, Private: private}
 	}
 }
 
 // addMembers adds members' rows to their room. Who is there already or cannot
 // be used is left out.
-func (s *Store) addMembers(record *engine.RoomRecord, rows []memberRow) {
-	seen := make(map[engine.Key]bool, len(rows))
-	record.Members = make([]engine.Member, 0, len(rows)+1) // a member is often added
+func (s *Store) addMembers(record *room.Record, rows []memberRow) {
+	seen := make(map[sip.Key]bool, len(rows))
+	record.Members = make([]room.Member, 0, len(rows)+1) // a member is often added
 	hasOwner := false
 	for i := range rows {
 		m := &rows[i]
@@ -314,8 +315,8 @@ func (s *Store) addMembers(record *engine.RoomRecord, rows []memberRow) {
 		if odd {
 			s.met.first(s.note, oddMemberFlag, m.addr.URI()+" of "+record.URI(), strconv.FormatInt(m.flag, 10))
 		}
-		hasOwner = hasOwner || role == engine.RoleOwner
-		record.Members = append(record.Members, engine.Member{Address: m.addr, Role: role})
+		hasOwner = hasOwner || role == room.RoleOwner
+		record.Members = append(record.Members, room.Member{Address: m.addr, Role: role})
 	}
 	switch {
 	case len(record.Members) == 0:
@@ -325,8 +326,8 @@ func (s *Store) addMembers(record *engine.RoomRecord, rows []memberRow) {
 	}
 }
 
-// List implements engine.Store.
-func (s *Store) List(ctx context.Context) (list []engine.RoomInfo, err error) {
+// List implements storage.Store.
+func (s *Store) List(ctx context.Context) (list []room.Info, err error) {
 	err = s.read(ctx, "list rooms", func() error {
 		list, err = s.list(ctx)
 		return err
@@ -334,9 +335,9 @@ func (s *Store) List(ctx context.Context) (list []engine.RoomInfo, err error) {
 	return list, err
 }
 
-func (s *Store) list(ctx context.Context) ([]engine.RoomInfo, error) {
-	var list []engine.RoomInfo
-	seen := map[engine.Key]bool{}
+func (s *Store) list(ctx context.Context) ([]room.Info, error) {
+	var list []room.Info
+	seen := map[sip.Key]bool{}
 	err := s.query(ctx, "SELECT id, name, domain, flag FROM "+s.rooms.quoted+" ORDER BY id", nil,
 		func(rows *sqlx.Rows) error {
 			var r roomRow
@@ -349,7 +350,7 @@ func (s *Store) list(ctx context.Context) ([]engine.RoomInfo, error) {
 			}
 			seen[k] = true
 			private, _ := privateOf(r.flag)
-			list = append(list, engine.RoomInfo{Address: r.addr, Private: private})
+			list = append(list, room.Info{Address: r.addr, Private: private})
 			return nil
 		})
 	if err != nil {
@@ -358,8 +359,8 @@ func (s *Store) list(ctx context.Context) ([]engine.RoomInfo, error) {
 	return list, nil
 }
 
-// RoomsOf implements engine.Store.
-func (s *Store) RoomsOf(ctx context.Context, user engine.Key) (rooms []engine.Key, err error) {
+// RoomsOf implements storage.Store.
+func (s *Store) RoomsOf(ctx context.Context, user sip.Key) (rooms []sip.Key, err error) {
 	name, host := split(user)
 	if !s.holds(user) {
 		return nil, nil
@@ -368,14 +369,14 @@ func (s *Store) RoomsOf(ctx context.Context, user engine.Key) (rooms []engine.Ke
 		rooms = nil
 		return s.query(ctx, "SELECT username, domain, room, flag FROM "+s.members.quoted+" WHERE "+
 			s.d.equals("username")+" AND "+s.d.equals("domain"), []any{name, host}, func(rows *sqlx.Rows) error {
-			var a engine.Address
+			var a sip.Address
 			var column string
 			var flag int64
 			if err := rows.Scan(&a.User, &a.Host, &column, &flag); err != nil {
 				return err
 			}
 			role, _ := roleOf(flag)
-			if k, ok := roomKey(column); ok && a.Key() == user && role != engine.RoleInvited {
+			if k, ok := roomKey(column); ok && a.Key() == user && role != room.RoleInvited {
 				rooms = append(rooms, k)
 			}
 			return nil
