@@ -82,6 +82,9 @@ type Member = room.Member
 // RoleOwner is room.RoleOwner.
 const RoleOwner = room.RoleOwner
 
+// RoomView is room.View.
+type RoomView = room.View
+
 // RoomRecord is room.Record.
 type RoomRecord = room.Record
 

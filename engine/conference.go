@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 )
@@ -60,9 +61,9 @@ type Conference struct {
 	// held while the store or a callback is called, or while anything is
 	// waited for.
 	mu      sync.RWMutex
-	rooms   map[sip.Key]*Room
-	order   []*Room // in the order of their creation, nil where one is gone
-	members int     // of all rooms
+	rooms   map[sip.Key]*known
+	order   []*known // in the order of their creation, nil where one is gone
+	members int      // of all rooms
 	// shrinkAt is the number of rooms at which those not used lately are
 	// forgotten (ModeDatabase).
 	shrinkAt int
@@ -77,7 +78,7 @@ func New(s Settings, store storage.Store) *Conference {
 		store:    store,
 		start:    start,
 		help:     helpText(start),
-		rooms:    make(map[sip.Key]*Room),
+		rooms:    make(map[sip.Key]*known),
 	}
 }
 
@@ -156,10 +157,10 @@ func (c *Conference) refused(cmd *command, err *refusal) Outcome {
 
 // recipients returns the members that a notice of the decision goes to, nil if
 // there is none for this audience.
-func (d *decision) recipients(who audience, r *Room) [][]string {
+func (d *decision) recipients(who audience, r *room.Room) [][]string {
 	for i := range d.drafts {
 		if d.drafts[i].audience == who && r != nil {
-			return r.roster.recipients()
+			return r.Recipients()
 		}
 	}
 	return nil
@@ -200,25 +201,25 @@ func (c *Conference) answer(cmd *command, key sip.Key, done *executed) Outcome {
 
 // text decides a text. While the database is away the members known here get
 // it.
-func (c *Conference) text(ctx context.Context, r *sip.Request, content *sip.Content, from, to sip.Key) Outcome {
-	room, err := c.current(ctx, to)
-	if room == nil {
+func (c *Conference) text(ctx context.Context, req *sip.Request, content *sip.Content, from, to sip.Key) Outcome {
+	r, err := c.current(ctx, to)
+	if r == nil {
 		if err != nil {
-			return refusedText(r, whyAway)
+			return refusedText(req, whyAway)
 		}
-		return refusedText(r, whyNoRoom)
+		return refusedText(req, whyNoRoom)
 	}
-	list, at, ok := room.locate(string(from))
+	sender, others, ok := r.TextFrom(from)
 	if !ok {
-		return refusedText(r, whyNoMember)
+		return refusedText(req, whyNoMember)
 	}
-	plan := sip.PlanText(nil, list[at.part].uris[at.entry], content)
+	plan := sip.PlanText(nil, sender, content)
 	out := Outcome{Code: CodeOK}
-	if others := list.others(at); len(others) > 0 {
+	if len(others) > 0 {
 		out.Messages = []Message{{
-			Room: to, From: room.uri, To: others, ContentType: plan.ContentType,
-			Body: plan.Body, InReplyTo: sip.HeaderValue(r.CallID),
-			Headers: string(plan.Headers), Socket: r.Socket, Typing: plan.Typing,
+			Room: to, From: r.URI(), To: others, ContentType: plan.ContentType,
+			Body: plan.Body, InReplyTo: sip.HeaderValue(req.CallID),
+			Headers: string(plan.Headers), Socket: req.Socket, Typing: plan.Typing,
 		}}
 	}
 	return out
@@ -226,7 +227,7 @@ func (c *Conference) text(ctx context.Context, r *sip.Request, content *sip.Cont
 
 // current returns a room as it is now, nil if there is none. The error, in
 // ModeDatabase only, is that of fresh: the room is then as it was last read.
-func (c *Conference) current(ctx context.Context, k sip.Key) (*Room, error) {
+func (c *Conference) current(ctx context.Context, k sip.Key) (*room.Room, error) {
 	if c.settings.Mode == ModeDatabase {
 		return c.fresh(ctx, k)
 	}

@@ -138,13 +138,13 @@ func (c *command) refuse(format string, args ...any) *refusal {
 
 // decide says what the command comes to when the room is as r, nil if there is
 // none. It reads r and changes nothing.
-func (c *command) decide(r *Room) decision {
+func (c *command) decide(r *room.Room) decision {
 	d := decision{change: room.Change{Room: c.room}}
 	if r == nil {
 		c.decideWithout(&d)
 		return d
 	}
-	d.change.Room = r.address()
+	d.change.Room = r.Address()
 	switch c.kind {
 	case cmdCreate:
 		c.decideCreate(&d, r)
@@ -181,8 +181,8 @@ func (c *command) decideWithout(d *decision) {
 		if d.err = c.checkNew(c.from); d.err != nil {
 			return
 		}
-		if !storableRoom(c.room) {
-			d.err = c.refuse("The room's name cannot be used: it is longer than %d bytes or not UTF-8", maxRoomURI)
+		if !room.StorableRoom(c.room) {
+			d.err = c.refuse("The room's name cannot be used: it is longer than %d bytes or not UTF-8", room.MaxURI)
 			return
 		}
 		d.change.Create = true
@@ -203,8 +203,8 @@ func (c *command) checkNew(a sip.Address) *refusal {
 	switch {
 	case !a.Complete():
 		return c.refuse("Your address has no user or no host and cannot be in a room")
-	case !storable(a):
-		return c.refuse("The address of [%s] cannot be used: a part of it is longer than %d bytes or not UTF-8", clip(a.User), maxName)
+	case !room.Storable(a):
+		return c.refuse("The address of [%s] cannot be used: a part of it is longer than %d bytes or not UTF-8", clip(a.User), room.MaxName)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ type executed struct {
 
 // bring brings a decision on r into force in memory. In ModeMemory and
 // ModeDurable r is the room itself.
-func (c *Conference) bring(k sip.Key, r *Room, d decision) executed {
+func (c *Conference) bring(k sip.Key, r *room.Room, d decision) executed {
 	done := executed{decision: d}
 	if d.err == nil {
 		done.before = d.recipients(toBefore, r)
@@ -132,7 +132,7 @@ func (c *Conference) reload(ctx context.Context, k sip.Key) error {
 	}
 	c.note(log.Notef(log.Warning, "room %s: its rows were changed by somebody else and are read again", k))
 	if rec := found[k]; rec != nil {
-		c.install(k, newRoomFrom(rec))
+		c.install(k, room.From(rec))
 	} else {
 		c.forget(k)
 	}
@@ -157,14 +157,14 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 		if failed := c.mayWrite(ctx, cmd); failed != nil {
 			return executed{}, failed
 		}
-		var r *Room
+		var r *room.Room
 		var d decision
 		var decided time.Time
 		err := c.store.Update(ctx, k, func(rec *room.Record) *room.Change {
 			decided = time.Now()
 			r = nil
 			if rec != nil {
-				r = newRoomFrom(rec)
+				r = room.From(rec)
 			}
 			d = cmd.decide(r)
 			if d.err != nil {
@@ -177,7 +177,7 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 			done := executed{decision: d}
 			if d.err == nil {
 				done.before = d.recipients(toBefore, r)
-				r = r.after(&d.change)
+				r = r.After(&d.change)
 				done.after = d.recipients(toAfter, r)
 			}
 			c.adoptOwn(k, r, decided, d.err == nil && !d.change.Empty())
@@ -187,21 +187,6 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 		}
 	}
 	return executed{}, cmd.refuse(textBusy)
-}
-
-// after returns the room as a change makes it, nil if it is gone. It is for a
-// room, nil for none, that nobody else sees.
-func (r *Room) after(change *room.Change) *Room {
-	switch {
-	case change.Destroy:
-		return nil
-	case change.Create:
-		r = newRoom(change.Room, change.Private)
-	}
-	if r != nil && !change.Empty() {
-		r.apply(change)
-	}
-	return r
 }
 
 // mayWrite refuses a command that cannot be written now.

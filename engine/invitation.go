@@ -36,12 +36,12 @@ func (c *Conference) InvitationFailed(ctx context.Context, room, invitee, invite
 }
 
 // decideWithdraw decides what becomes of an invitation that did not arrive.
-func (c *command) decideWithdraw(d *decision, r *Room) {
-	m := r.find(string(c.user.Key()))
-	if m == nil || m.role&room.RoleInvited == 0 {
+func (c *command) decideWithdraw(d *decision, r *room.Room) {
+	m := r.Find(c.user.Key())
+	if m == nil || m.Role&room.RoleInvited == 0 {
 		return
 	}
-	d.change.Delete = []sip.Address{m.address()}
-	d.log = "invitation of " + m.uri + " failed and is withdrawn"
-	d.say(toOne, c.req.From, r.uri, noticeUnreachable(m.user()))
+	d.change.Delete = []sip.Address{m.Address()}
+	d.log = "invitation of " + m.URI + " failed and is withdrawn"
+	d.say(toOne, c.req.From, r.URI(), noticeUnreachable(m.User()))
 }

@@ -36,7 +36,7 @@ func (c *Conference) Rooms(ctx context.Context) ([]room.Info, error) {
 	rooms := c.all()
 	infos := make([]room.Info, len(rooms))
 	for i, r := range rooms {
-		infos[i] = r.info()
+		infos[i] = r.Info()
 	}
 	return infos, nil
 }
@@ -74,8 +74,8 @@ func (c *Conference) listRooms(ctx context.Context, cmd *command) Outcome {
 		}
 	} else {
 		for _, r := range c.all() {
-			if !r.private || r.hasMember(string(sender)) {
-				list.add(r.uri)
+			if !r.Private() || r.HasMember(sender) {
+				list.add(r.URI())
 			}
 		}
 	}
@@ -83,12 +83,6 @@ func (c *Conference) listRooms(ctx context.Context, cmd *command) Outcome {
 		list.shown = append(list.shown, fmt.Sprintf("*** %d more rooms are not shown: send '%sjoin <room_name>' to enter one", list.more, c.start))
 	}
 	return c.direct(cmd, splitList(headingRooms, list.shown)...)
-}
-
-// hasMember reports whether a user is a member, not merely invited.
-func (r *Room) hasMember(key string) bool {
-	_, _, is := r.locate(key)
-	return is
 }
 
 // listing shares the reading of the list of rooms between all who want it, so
@@ -247,7 +241,7 @@ func (c *Conference) storedRooms(ctx context.Context) ([]room.Info, error) {
 		}
 		for _, k := range keys {
 			if rec := records[k]; rec != nil {
-				listed = append(listed, newRoomFrom(rec).info())
+				listed = append(listed, room.From(rec).Info())
 			}
 		}
 	}

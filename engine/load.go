@@ -9,8 +9,8 @@ import (
 	"kamailio-imc/engine/sip"
 )
 
-// progressEvery is how often a long load is reported.
-const progressEvery = 2 * time.Second
+// reportEvery is how often a long load is reported.
+const reportEvery = 2 * time.Second
 
 // Load reads all rooms in ModeDurable; in the other modes it does nothing. It
 // is called once, before any other method. progress is called every two
@@ -21,26 +21,26 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 		return nil
 	}
 	// What is read of each room, by room.at, until its roster is made.
-	var read [][]member
-	var last *Room
+	var read [][]room.Entry
+	var last *known
 	var lastKey sip.Key
-	rooms, members, next := 0, 0, time.Now().Add(progressEvery)
+	rooms, members, next := 0, 0, time.Now().Add(reportEvery)
 	tick := func() {
 		if (rooms+members)%1024 == 0 && time.Now().After(next) {
-			next = time.Now().Add(progressEvery)
+			next = time.Now().Add(reportEvery)
 			progress(rooms, members)
 		}
 	}
 	err := c.store.Load(ctx, func(a sip.Address, private bool) {
-		c.install(a.Key(), newRoom(a, private))
+		c.install(a.Key(), room.New(a, private))
 		read = append(read, nil)
 		rooms++
 		tick()
 	}, func(k sip.Key, m room.Member) {
 		if k != lastKey || last == nil {
-			last, lastKey = c.lookup(k), k
+			last, lastKey = c.rooms[k], k
 		}
-		read[last.at] = append(read[last.at], member{m.URI(), m.Role})
+		read[last.at] = append(read[last.at], room.Entry{URI: m.URI(), Role: m.Role})
 		members++
 		tick()
 	}, note)
@@ -49,9 +49,9 @@ func (c *Conference) Load(ctx context.Context, progress func(rooms, members int)
 	}
 	loaded := 0
 	for i, r := range c.all() {
-		r.fill(read[i])
+		r.Fill(read[i])
 		read[i] = nil
-		loaded += r.size
+		loaded += r.Size()
 	}
 	c.mu.Lock()
 	c.members = loaded

@@ -8,60 +8,60 @@ import (
 )
 
 // decideCreate decides #create of a room that exists.
-func (c *command) decideCreate(d *decision, r *Room) {
+func (c *command) decideCreate(d *decision, r *room.Room) {
 	switch {
 	case c.settings.CheckOnCreate:
 		d.say(toOne, c.req.From, c.req.RequestURI, noticeExists)
-	case r.private:
+	case r.Private():
 		d.say(toOne, c.req.From, c.req.RequestURI, noticeExistsPrivate)
-	case r.findMember(string(c.from.Key())) != nil:
+	case r.FindMember(c.from.Key()) != nil:
 		d.say(toOne, c.req.From, c.req.RequestURI, noticeExistsMember)
 	default:
 		c.decideJoin(d, r)
 	}
 }
 
-func (c *command) decideJoin(d *decision, r *Room) {
-	m := r.find(string(c.from.Key()))
+func (c *command) decideJoin(d *decision, r *room.Room) {
+	m := r.Find(c.from.Key())
 	switch {
-	case m != nil && m.role&room.RoleInvited != 0:
+	case m != nil && m.Role&room.RoleInvited != 0:
 		// Who was invited and joins accepts the invitation.
-		d.enter(r, m.address(), m.role&^room.RoleInvited)
+		d.enter(r, m.Address(), m.Role&^room.RoleInvited)
 	case m != nil:
-		d.say(toOne, m.uri, r.uri, noticeInAlready)
+		d.say(toOne, m.URI, r.URI(), noticeInAlready)
 	default:
 		if d.err = c.checkNew(c.from); d.err != nil {
 			return
 		}
-		if !r.private {
+		if !r.Private() {
 			d.enter(r, c.from, room.RoleMember)
 			return
 		}
 		d.log = c.from.URI() + " attempted to join"
-		d.say(toOne, c.req.From, r.uri, noticePrivate)
-		d.say(toBefore, "", r.uri, noticeAttempted(c.from.User))
+		d.say(toOne, c.req.From, r.URI(), noticePrivate)
+		d.say(toBefore, "", r.URI(), noticeAttempted(c.from.User))
 	}
 }
 
 // enter makes a a member and tells all.
-func (d *decision) enter(r *Room, a sip.Address, role room.Role) {
+func (d *decision) enter(r *room.Room, a sip.Address, role room.Role) {
 	d.change.Put = []room.Member{{Address: a, Role: role}}
 	d.log = a.URI() + " joined"
-	d.say(toAfter, "", r.uri, noticeJoined(a.User))
+	d.say(toAfter, "", r.URI(), noticeJoined(a.User))
 }
 
 // manager returns the sender as a member who may manage the others. allowed
 // is false if it is a member without that right.
-func (c *command) manager(d *decision, r *Room) (m *member, allowed bool) {
-	m = r.findMember(string(c.from.Key()))
+func (c *command) manager(d *decision, r *room.Room) (m *room.Entry, allowed bool) {
+	m = r.FindMember(c.from.Key())
 	if m == nil {
 		d.err = c.refuse("You are not a member of the room")
 		return nil, false
 	}
-	return m, m.mayManage()
+	return m, m.MayManage()
 }
 
-func (c *command) decideInvite(d *decision, r *Room) {
+func (c *command) decideInvite(d *decision, r *room.Room) {
 	m, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
@@ -74,21 +74,21 @@ func (c *command) decideInvite(d *decision, r *Room) {
 		return
 	}
 	d.change.Put = []room.Member{{Address: c.user, Role: room.RoleInvited}}
-	d.log = c.user.URI() + " invited by " + m.uri
+	d.log = c.user.URI() + " invited by " + m.URI
 	d.drafts = append(d.drafts, draft{
-		audience: toOne, to: c.user.URI(), from: r.uri, inviter: m.uri,
+		audience: toOne, to: c.user.URI(), from: r.URI(), inviter: m.URI,
 		body: fmt.Sprintf(noticeInvitation, c.from.User, c.start, c.start),
 	})
 }
 
-func (c *command) decideAdd(d *decision, r *Room) {
+func (c *command) decideAdd(d *decision, r *room.Room) {
 	m, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
 		return
 	case !allowed:
-		d.log = m.uri + " may not add members"
-		d.say(toOne, m.uri, r.uri, noticeMayNotAdd)
+		d.log = m.URI + " may not add members"
+		d.say(toOne, m.URI, r.URI(), noticeMayNotAdd)
 		return
 	}
 	if c.mayEnter(d, r) {
@@ -98,42 +98,42 @@ func (c *command) decideAdd(d *decision, r *Room) {
 
 // mayEnter refuses a user who is in the room or invited to it, and one who
 // cannot be stored.
-func (c *command) mayEnter(d *decision, r *Room) bool {
-	switch m := r.find(string(c.user.Key())); {
+func (c *command) mayEnter(d *decision, r *room.Room) bool {
+	switch m := r.Find(c.user.Key()); {
 	case m == nil:
 		d.err = c.checkNew(c.user)
-	case m.role&room.RoleInvited != 0:
-		d.err = c.refuse("[%s] has been invited already", m.user())
+	case m.Role&room.RoleInvited != 0:
+		d.err = c.refuse("[%s] has been invited already", m.User())
 	default:
-		d.err = c.refuse("[%s] is in the room already", m.user())
+		d.err = c.refuse("[%s] is in the room already", m.User())
 	}
 	return d.err == nil
 }
 
-func (c *command) decideAccept(d *decision, r *Room) {
+func (c *command) decideAccept(d *decision, r *room.Room) {
 	if m := c.invitee(d, r); m != nil {
-		d.enter(r, m.address(), m.role&^room.RoleInvited)
+		d.enter(r, m.Address(), m.Role&^room.RoleInvited)
 	}
 }
 
-func (c *command) decideReject(d *decision, r *Room) {
+func (c *command) decideReject(d *decision, r *room.Room) {
 	if m := c.invitee(d, r); m != nil {
-		d.change.Delete = []sip.Address{m.address()}
-		d.log = m.uri + " rejected the invitation"
+		d.change.Delete = []sip.Address{m.Address()}
+		d.log = m.URI + " rejected the invitation"
 	}
 }
 
 // invitee returns the sender as one who is invited.
-func (c *command) invitee(d *decision, r *Room) *member {
-	m := r.find(string(c.from.Key()))
-	if m == nil || m.role&room.RoleInvited == 0 {
+func (c *command) invitee(d *decision, r *room.Room) *room.Entry {
+	m := r.Find(c.from.Key())
+	if m == nil || m.Role&room.RoleInvited == 0 {
 		d.err = c.refuse("You are not invited to the room")
 		return nil
 	}
 	return m
 }
 
-func (c *command) decideRemove(d *decision, r *Room) {
+func (c *command) decideRemove(d *decision, r *room.Room) {
 	by, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
@@ -142,44 +142,44 @@ func (c *command) decideRemove(d *decision, r *Room) {
 		d.err = c.refuse("You don't have the permission to remove members from this room")
 		return
 	}
-	m := r.find(string(c.user.Key()))
+	m := r.Find(c.user.Key())
 	switch {
 	case m == nil:
 		d.err = c.refuse("[%s] is not a member of the room", clip(c.user.User))
-	case m.role&room.RoleOwner != 0:
-		d.err = c.refuse("[%s] is the room's owner and cannot be removed", m.user())
+	case m.Role&room.RoleOwner != 0:
+		d.err = c.refuse("[%s] is the room's owner and cannot be removed", m.User())
 	default:
-		d.change.Delete = []sip.Address{m.address()}
-		d.log = m.uri + " removed by " + by.uri
-		d.say(toOne, m.uri, r.uri, noticeRemoved)
-		d.say(toAfter, "", r.uri, noticeLeft(m.user()))
+		d.change.Delete = []sip.Address{m.Address()}
+		d.log = m.URI + " removed by " + by.URI
+		d.say(toOne, m.URI, r.URI(), noticeRemoved)
+		d.say(toAfter, "", r.URI(), noticeLeft(m.User()))
 	}
 }
 
-func (c *command) decideLeave(d *decision, r *Room) {
-	m := r.findMember(string(c.from.Key()))
+func (c *command) decideLeave(d *decision, r *room.Room) {
+	m := r.FindMember(c.from.Key())
 	switch {
 	case m == nil:
 		d.err = c.refuse("You are not a member of the room")
-	case m.role&room.RoleOwner != 0:
-		d.say(toOne, m.uri, r.uri, fmt.Sprintf(noticeOwnerStays, c.start))
+	case m.Role&room.RoleOwner != 0:
+		d.say(toOne, m.URI, r.URI(), fmt.Sprintf(noticeOwnerStays, c.start))
 	default:
-		d.change.Delete = []sip.Address{m.address()}
-		d.log = m.uri + " left"
-		d.say(toBefore, "", r.uri, noticeLeft(m.user()))
+		d.change.Delete = []sip.Address{m.Address()}
+		d.log = m.URI + " left"
+		d.say(toBefore, "", r.URI(), noticeLeft(m.User()))
 	}
 }
 
-func (c *command) decideMembers(d *decision, r *Room) {
-	sender := r.findMember(string(c.from.Key()))
+func (c *command) decideMembers(d *decision, r *room.Room) {
+	sender := r.FindMember(c.from.Key())
 	if sender == nil {
 		d.err = c.refuse("You are not a member of the room")
 		return
 	}
-	names := make([]string, 0, r.size)
-	r.roster.each(func(uri string, t tag) {
+	names := make([]string, 0, r.Size())
+	r.Each(func(uri string, role room.Role) {
 		name := "[" + sip.UserOf(uri) + "]"
-		switch role := t.role(); {
+		switch {
 		case role&room.RoleInvited != 0:
 		case role&room.RoleOwner != 0:
 			names = append(names, "*"+name)
@@ -190,53 +190,53 @@ func (c *command) decideMembers(d *decision, r *Room) {
 		}
 	})
 	for _, body := range splitList(headingMembers, names) {
-		d.say(toOne, sender.uri, r.uri, body)
+		d.say(toOne, sender.URI, r.URI(), body)
 	}
 }
 
-func (c *command) decideDestroy(d *decision, r *Room) {
-	m := r.findMember(string(c.from.Key()))
+func (c *command) decideDestroy(d *decision, r *room.Room) {
+	m := r.FindMember(c.from.Key())
 	switch {
 	case m == nil:
 		d.err = c.refuse("You are not a member of the room")
-	case m.role&room.RoleOwner == 0:
+	case m.Role&room.RoleOwner == 0:
 		d.err = c.refuse("Only an owner of the room can destroy it")
 	default:
 		d.change.Destroy = true
-		d.log = "destroyed by " + m.uri
-		d.say(toBefore, "", r.uri, noticeDestroyed)
+		d.log = "destroyed by " + m.URI
+		d.say(toBefore, "", r.URI(), noticeDestroyed)
 	}
 }
 
 // decideModify decides #modify. A room may have several owners; only one of
 // them gives and takes that role, and the last one keeps it.
-func (c *command) decideModify(d *decision, r *Room) {
+func (c *command) decideModify(d *decision, r *room.Room) {
 	by, allowed := c.manager(d, r)
 	switch {
 	case d.err != nil:
 		return
 	case !allowed:
-		d.log = by.uri + " may not modify members"
-		d.say(toOne, by.uri, r.uri, noticeMayNotModify)
+		d.log = by.URI + " may not modify members"
+		d.say(toOne, by.URI, r.URI(), noticeMayNotModify)
 		return
 	}
-	m := r.findMember(string(c.user.Key()))
+	m := r.FindMember(c.user.Key())
 	if m == nil {
 		d.err = c.refuse("[%s] is not a member of the room", clip(c.user.User))
 		return
 	}
-	aboutOwner := (m.role|c.role)&room.RoleOwner != 0
+	aboutOwner := (m.Role|c.role)&room.RoleOwner != 0
 	switch {
-	case aboutOwner && by.role&room.RoleOwner == 0:
+	case aboutOwner && by.Role&room.RoleOwner == 0:
 		d.err = c.refuse("Only an owner of the room can give or take the role of an owner")
-	case m.role&room.RoleOwner != 0 && c.role&room.RoleOwner == 0 && r.owners() == 1:
-		d.err = c.refuse("[%s] is the only owner of the room: make another member owner first", m.user())
+	case m.Role&room.RoleOwner != 0 && c.role&room.RoleOwner == 0 && r.Owners() == 1:
+		d.err = c.refuse("[%s] is the only owner of the room: make another member owner first", m.User())
 	default:
-		if m.role != c.role {
-			d.change.Put = []room.Member{{Address: m.address(), Role: c.role}}
+		if m.Role != c.role {
+			d.change.Put = []room.Member{{Address: m.Address(), Role: c.role}}
 		}
-		d.log = fmt.Sprintf("%s made %s by %s", m.uri, roleName(c.role), by.uri)
-		d.say(toAfter, "", r.uri, fmt.Sprintf(noticeRole, m.uri, c.arg(1)))
+		d.log = fmt.Sprintf("%s made %s by %s", m.URI, roleName(c.role), by.URI)
+		d.say(toAfter, "", r.URI(), fmt.Sprintf(noticeRole, m.URI, c.arg(1)))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 )
 
 // note logs what belongs to no request.
@@ -49,7 +50,7 @@ type rare struct {
 // Bytes that an answer, and that a line of the log, shows of what somebody
 // wrote.
 const (
-	shownInAnswer = maxName
+	shownInAnswer = room.MaxName
 	shownInLog    = 256
 )
 

@@ -270,15 +270,15 @@ func (c *Conference) failedToSettle(k sip.Key, err error) {
 
 // difference returns the change that makes rows what the room is; either may
 // be nil. The room is written anew, so that its members keep their order.
-func difference(rows *room.Record, r *Room) *room.Change {
+func difference(rows *room.Record, r *room.Room) *room.Change {
 	switch {
 	case r == nil && rows == nil:
 		return &room.Change{}
 	case r == nil:
 		return &room.Change{Room: rows.Address, Destroy: true}
 	}
-	change := &room.Change{Room: r.address(), Create: true, Private: r.private, Destroy: rows != nil, Put: r.roster.members()}
-	if rows != nil && rows.Private == r.private && slices.Equal(rows.Members, change.Put) {
+	change := &room.Change{Room: r.Address(), Create: true, Private: r.Private(), Destroy: rows != nil, Put: r.Members()}
+	if rows != nil && rows.Private == r.Private() && slices.Equal(rows.Members, change.Put) {
 		return &room.Change{}
 	}
 	return change

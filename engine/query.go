@@ -3,16 +3,17 @@ package engine
 import (
 	"context"
 
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
 // View returns the room as it is now, nil if there is none. In ModeDatabase it
 // is at most CacheTTL old by its ReadAt, or, while the database is away, as it
 // was last read; the error then says that nothing is known of the room.
-func (c *Conference) View(ctx context.Context, k sip.Key) (*RoomView, error) {
+func (c *Conference) View(ctx context.Context, k sip.Key) (*room.View, error) {
 	if c.settings.Mode != ModeDatabase {
 		if r := c.lookup(k); r != nil {
-			return r.snapshot(), nil
+			return r.View(), nil
 		}
 		return nil, nil
 	}
@@ -21,7 +22,7 @@ func (c *Conference) View(ctx context.Context, k sip.Key) (*RoomView, error) {
 	if r == nil {
 		return nil, err
 	}
-	v := *r.snapshot()
+	v := *r.View()
 	v.ReadAt = readAt
 	return &v, nil
 }
@@ -55,13 +56,13 @@ func (c *Conference) RoomMember(ctx context.Context, roomURI, userURI string) (b
 	if r == nil {
 		return false, err
 	}
-	return r.hasMember(string(key)), nil
+	return r.HasMember(sip.Key(key)), nil
 }
 
-// Members returns the room for a list of its members; RoomView.All is what
+// Members returns the room for a list of its members; room.View.All is what
 // the stock module lists. The error is ErrInvalidURI, ErrRoomNotFound or that
 // of the store.
-func (c *Conference) Members(ctx context.Context, roomURI string) (*RoomView, error) {
+func (c *Conference) Members(ctx context.Context, roomURI string) (*room.View, error) {
 	a, err := sip.ParseURI(roomURI)
 	if err != nil {
 		return nil, err

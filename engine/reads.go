@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 )
@@ -62,7 +63,7 @@ func (q *reads) wait() { q.idle.Wait() }
 // nil if there is none (ModeDatabase). If the database does not let it be read
 // or ctx ends, it returns what is known of the room, nil if nothing is, and
 // the store's error or that of ctx.
-func (c *Conference) fresh(ctx context.Context, k sip.Key) (*Room, error) {
+func (c *Conference) fresh(ctx context.Context, k sip.Key) (*room.Room, error) {
 	asked := time.Now()
 	if r, readAt := c.known(k); r != nil && c.settings.CacheTTL > 0 && asked.Sub(readAt) < c.settings.CacheTTL {
 		return r, nil
@@ -88,14 +89,14 @@ func (c *Conference) fresh(ctx context.Context, k sip.Key) (*Room, error) {
 
 // known returns a room as it was last read and when that was, nil if it was
 // not.
-func (c *Conference) known(k sip.Key) (*Room, time.Time) {
+func (c *Conference) known(k sip.Key) (*room.Room, time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	r := c.rooms[k]
 	if r == nil {
 		return nil, time.Time{}
 	}
-	return r, r.readAt
+	return r.Room, r.readAt
 }
 
 // ask has a room read by the next query of its lane.
@@ -150,7 +151,7 @@ func (c *Conference) run(lane int, batch []*read) {
 	q := &c.reads
 	defer q.idle.Done()
 	asked := time.Now()
-	var rooms map[sip.Key]*Room
+	var rooms map[sip.Key]*room.Room
 	err := c.guarded(func() (err error) {
 		rooms, err = c.readBatch(batch)
 		return err
@@ -170,7 +171,7 @@ func (c *Conference) run(lane int, batch []*read) {
 }
 
 // readBatch reads rooms. One that is as it is known stays the same object.
-func (c *Conference) readBatch(batch []*read) (map[sip.Key]*Room, error) {
+func (c *Conference) readBatch(batch []*read) (map[sip.Key]*room.Room, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	keys := make([]sip.Key, len(batch))
@@ -181,12 +182,12 @@ func (c *Conference) readBatch(batch []*read) (map[sip.Key]*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	rooms := make(map[sip.Key]*Room, len(found))
+	rooms := make(map[sip.Key]*room.Room, len(found))
 	for k, rec := range found {
-		if old := c.lookup(k); old != nil && old.matches(rec) {
+		if old := c.lookup(k); old != nil && old.Matches(rec) {
 			rooms[k] = old
 		} else {
-			rooms[k] = newRoomFrom(rec)
+			rooms[k] = room.From(rec)
 		}
 	}
 	return rooms, nil
@@ -206,7 +207,7 @@ func (c *Conference) readFailed(err error) {
 
 // finish takes over what a batch read and begins the next one. It returns the
 // rooms that others have changed.
-func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*Room, asked time.Time, err error) (changed []sip.Key) {
+func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*room.Room, asked time.Time, err error) (changed []sip.Key) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -232,18 +233,17 @@ func (c *Conference) finish(lane int, batch []*read, rooms map[sip.Key]*Room, as
 
 // adoptLocked puts a room that was read, nil for none, in the place of what is
 // known of it, and reports whether that was another state.
-func (c *Conference) adoptLocked(k sip.Key, r *Room, asked time.Time) bool {
+func (c *Conference) adoptLocked(k sip.Key, r *room.Room, asked time.Time) bool {
 	old := c.rooms[k]
 	switch {
 	case r == nil:
 		c.forgetLocked(k)
 		return old != nil
-	case old != nil && (old == r || old.equal(r)):
+	case old != nil && (old.Room == r || old.Equal(r)):
 		old.readAt = asked
 		return false
 	}
-	r.readAt = asked
-	c.installLocked(k, r)
+	c.installLocked(k, r).readAt = asked
 	c.shrinkLocked(asked)
 	return old != nil
 }
@@ -251,7 +251,7 @@ func (c *Conference) adoptLocked(k sip.Key, r *Room, asked time.Time) bool {
 // adoptOwn takes over a room, nil for none, as this node has read it under its
 // lock when it decided, or has just written it: what was asked for before then
 // may be older.
-func (c *Conference) adoptOwn(k sip.Key, r *Room, decided time.Time, written bool) {
+func (c *Conference) adoptOwn(k sip.Key, r *room.Room, decided time.Time, written bool) {
 	q := &c.reads
 	q.mu.Lock()
 	defer q.mu.Unlock()

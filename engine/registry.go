@@ -8,16 +8,27 @@ import (
 	"kamailio-imc/engine/sip"
 )
 
+// known is a room that is known, and what the conference has to know of it
+// besides. Conference.mu guards it.
+type known struct {
+	*room.Room
+	at     int       // position in Conference.order
+	readAt time.Time // ModeDatabase: see room.View.ReadAt
+}
+
 // lookup returns the room with this key, nil if there is none.
-func (c *Conference) lookup(k sip.Key) *Room {
+func (c *Conference) lookup(k sip.Key) *room.Room {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.rooms[k]
+	if r := c.rooms[k]; r != nil {
+		return r.Room
+	}
+	return nil
 }
 
 // apply brings a change of the room r into force and returns the room, nil if
 // it is destroyed. The caller has the room's turn.
-func (c *Conference) apply(k sip.Key, r *Room, change *room.Change) *Room {
+func (c *Conference) apply(k sip.Key, r *room.Room, change *room.Change) *room.Room {
 	switch {
 	case change.Empty():
 		return r
@@ -25,37 +36,39 @@ func (c *Conference) apply(k sip.Key, r *Room, change *room.Change) *Room {
 		c.forget(k)
 		return nil
 	case r == nil:
-		r = newRoom(change.Room, change.Private)
-		r.apply(change)
+		r = room.New(change.Room, change.Private)
+		r.Apply(change)
 		c.install(k, r)
 		return r
 	}
-	count := r.size
-	r.apply(change)
+	count := r.Size()
+	r.Apply(change)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.members += r.size - count
+	c.members += r.Size() - count
 	return r
 }
 
 // install puts a room in the place of the one with its key, or at the end.
-func (c *Conference) install(k sip.Key, r *Room) {
+func (c *Conference) install(k sip.Key, r *room.Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installLocked(k, r)
 }
 
-func (c *Conference) installLocked(k sip.Key, r *Room) {
+func (c *Conference) installLocked(k sip.Key, r *room.Room) *known {
+	now := &known{Room: r}
 	if old := c.rooms[k]; old != nil {
-		c.members -= old.size
-		r.at = old.at
-		c.order[r.at] = r
+		c.members -= old.Size()
+		now.at = old.at
+		c.order[now.at] = now
 	} else {
-		r.at = len(c.order)
-		c.order = append(c.order, r)
+		now.at = len(c.order)
+		c.order = append(c.order, now)
 	}
-	c.rooms[k] = r
-	c.members += r.size
+	c.rooms[k] = now
+	c.members += r.Size()
+	return now
 }
 
 // forget removes the room with this key.
@@ -71,12 +84,12 @@ func (c *Conference) forgetLocked(k sip.Key) {
 		return
 	}
 	delete(c.rooms, k)
-	c.members -= r.size
+	c.members -= r.Size()
 	c.order[r.at] = nil
 	if len(c.order) < 64 || len(c.rooms) > len(c.order)/2 {
 		return
 	}
-	order := make([]*Room, 0, len(c.rooms))
+	order := make([]*known, 0, len(c.rooms))
 	for _, r := range c.order {
 		if r != nil {
 			r.at = len(order)
@@ -125,13 +138,13 @@ func (c *Conference) shrinkLocked(now time.Time) {
 }
 
 // all returns the rooms in the order of their creation.
-func (c *Conference) all() []*Room {
+func (c *Conference) all() []*room.Room {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	rooms := make([]*Room, 0, len(c.rooms))
+	rooms := make([]*room.Room, 0, len(c.rooms))
 	for _, r := range c.order {
 		if r != nil {
-			rooms = append(rooms, r)
+			rooms = append(rooms, r.Room)
 		}
 	}
 	return rooms
@@ -141,13 +154,10 @@ func (c *Conference) all() []*Room {
 // as is known here, 0 if the room is not known. Unlike View it costs nothing
 // that grows with the room.
 func (c *Conference) Size(k sip.Key) int {
-	r := c.lookup(k)
-	if r == nil {
-		return 0
+	if r := c.lookup(k); r != nil {
+		return r.Size()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.size
+	return 0
 }
 
 // Counts returns how many rooms and how many members, the invited ones

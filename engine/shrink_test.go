@@ -17,10 +17,10 @@ func TestKnownRoomsAreBounded(t *testing.T) {
 	c := New(Settings{CommandStart: '#', Mode: ModeDatabase}, nil)
 	now := time.Now()
 	read := func(i int, at time.Time) {
-		r := newRoomFrom(&room.Record{Address: sip.Address{User: fmt.Sprintf("r%d", i), Host: "h"}, Members: []room.Member{{Address: sip.Address{User: "a", Host: "h"}, Role: room.RoleOwner}}})
+		r := room.From(&room.Record{Address: sip.Address{User: fmt.Sprintf("r%d", i), Host: "h"}, Members: []room.Member{{Address: sip.Address{User: "a", Host: "h"}, Role: room.RoleOwner}}})
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.adoptLocked(r.address().Key(), r, at)
+		c.adoptLocked(r.Address().Key(), r, at)
 	}
 	for i := range 5 * keptRooms {
 		// One room is in use all the time, and the hours pass.

@@ -1,9 +1,8 @@
-package engine
+package room
 
 import (
 	"slices"
 
-	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
@@ -36,24 +35,24 @@ type part struct {
 // and its role. Numbers fall along a roster, but for the first entry.
 type tag uint64
 
-func newTag(seq uint64, role room.Role) tag { return tag(seq<<8 | uint64(role)) }
+func newTag(seq uint64, role Role) tag { return tag(seq<<8 | uint64(role)) }
 
 func (t tag) seq() uint64 { return uint64(t >> 8) }
 
-func (t tag) role() room.Role { return room.Role(t) }
+func (t tag) role() Role { return Role(t) }
 
 func newPart(uris []string, tags []tag) *part {
 	p := &part{uris: uris, tags: tags, to: uris}
 	invited := 0
 	for _, t := range tags {
-		if t.role()&room.RoleInvited != 0 {
+		if t.role()&RoleInvited != 0 {
 			invited++
 		}
 	}
 	if invited > 0 {
 		p.to = make([]string, 0, len(uris)-invited)
 		for i, uri := range uris {
-			if tags[i].role()&room.RoleInvited == 0 {
+			if tags[i].role()&RoleInvited == 0 {
 				p.to = append(p.to, uri)
 			}
 		}
@@ -68,7 +67,7 @@ func (p *part) position(i int) int {
 	}
 	at := 0
 	for _, t := range p.tags[:i] {
-		if t.role()&room.RoleInvited == 0 {
+		if t.role()&RoleInvited == 0 {
 			at++
 		}
 	}
@@ -77,7 +76,7 @@ func (p *part) position(i int) int {
 
 // newRoster makes the roster of members in joining order; their numbers are 1,
 // 2, 3, ...
-func newRoster(members []member) roster {
+func newRoster(members []Entry) roster {
 	n := len(members)
 	if n == 0 {
 		return nil
@@ -89,7 +88,7 @@ func newRoster(members []member) roster {
 		if i > 0 {
 			at = n - i
 		}
-		uris[at], tags[at] = m.uri, newTag(uint64(i+1), m.role)
+		uris[at], tags[at] = m.URI, newTag(uint64(i+1), m.Role)
 	}
 	var r roster
 	for len(uris) > maxPart {
@@ -172,7 +171,7 @@ func (r roster) remove(at spot) roster {
 }
 
 // setRole returns the roster with another role of an entry.
-func (r roster) setRole(at spot, role room.Role) roster {
+func (r roster) setRole(at spot, role Role) roster {
 	p := r[at.part]
 	tags := slices.Clone(p.tags)
 	tags[at.entry] = newTag(tags[at.entry].seq(), role)
@@ -194,10 +193,10 @@ func (r roster) each(f func(uri string, t tag)) {
 }
 
 // members returns the members in joining order.
-func (r roster) members() []room.Member {
-	var members []room.Member
+func (r roster) members() []Member {
+	var members []Member
 	r.each(func(uri string, t tag) {
-		members = append(members, room.Member{Address: sip.AddressOf(uri), Role: t.role()})
+		members = append(members, Member{Address: sip.AddressOf(uri), Role: t.role()})
 	})
 	if len(members) > 1 {
 		slices.Reverse(members[1:])

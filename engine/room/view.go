@@ -1,21 +1,20 @@
-package engine
+package room
 
 import (
 	"slices"
 	"sync"
 	"time"
 
-	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
-// linearMembers is the number of members up to which looking at one after the
+// unindexed is the number of members up to which looking at one after the
 // other is as fast as a map and needs no memory.
-const linearMembers = 16
+const unindexed = 16
 
-// RoomView is one state of a room: what a text needs to know of it. It is
+// View is one state of a room: what a text needs to know of it. It is
 // never changed, and may be used from any goroutine.
-type RoomView struct {
+type View struct {
 	sip.Address
 	URI     string // sip:user@host
 	Private bool
@@ -41,8 +40,8 @@ type memberIndex struct {
 // Index returns the position in Members of the member with this key, -1 if
 // there is none. It does not allocate, except once for the index of a room
 // of more than 16 members.
-func (v *RoomView) Index(k []byte) int {
-	if len(v.Members) <= linearMembers {
+func (v *View) Index(k []byte) int {
+	if len(v.Members) <= unindexed {
 		for i, uri := range v.Members {
 			if sip.HasKey(uri, k) {
 				return i
@@ -64,8 +63,8 @@ func (v *RoomView) Index(k []byte) int {
 
 // newView makes the view of a room that does not change meanwhile. In a room
 // of one part nothing is copied.
-func newView(r *Room) *RoomView {
-	v := &RoomView{Address: r.address(), URI: r.uri, Private: r.private, index: &memberIndex{}}
+func newView(r *Room) *View {
+	v := &View{Address: r.Address(), URI: r.uri, Private: r.private, index: &memberIndex{}}
 	if len(r.roster) == 1 {
 		v.All, v.Members = r.roster[0].uris, r.roster[0].to
 	} else {
@@ -82,7 +81,7 @@ func newView(r *Room) *RoomView {
 	}
 	if len(v.Members) < len(v.All) {
 		r.roster.each(func(uri string, t tag) {
-			if t.role()&room.RoleInvited != 0 {
+			if t.role()&RoleInvited != 0 {
 				v.Invited = append(v.Invited, uri)
 			}
 		})
