@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"kamailio-imc/engine/command"
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
@@ -93,3 +94,6 @@ type Store = storage.Store
 
 // ErrUnavailable is storage.ErrUnavailable.
 var ErrUnavailable = storage.ErrUnavailable
+
+// CodeInvite is command.CodeInvite.
+const CodeInvite = command.CodeInvite

@@ -1,11 +1,13 @@
-// Package engine is the conference itself: rooms, their members, and what a
-// MESSAGE to a room does. It knows nothing of Kamailio and sends nothing: its
-// answers are Outcomes.
+// Package engine is the conference: which rooms there are, in which order what
+// concerns one of them is decided, and how a decision comes into force: in
+// memory, with a commit first (db_mode 1), or inside a transaction of the
+// database (db_mode 2). It goes on without a database that is away, and lets
+// who reads rooms share queries.
 //
-// A command is a pure decision over the state of one room (decision.go,
-// membership.go), which Conference brings into force: in memory, with a commit
-// first (db_mode 1), or inside a transaction of the database (db_mode 2). A
-// text of a member is decided by PlanText, in any process.
+// What is decided is said below it: what a MESSAGE means by package sip, what a
+// command comes to by package command, who is in a room by package room. It
+// knows these, storage, log and the standard library. It knows nothing of
+// Kamailio and sends nothing: its answers are Outcomes.
 package engine
 
 import (
@@ -13,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/command"
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
@@ -47,8 +50,7 @@ type Settings struct {
 type Conference struct {
 	settings Settings
 	store    storage.Store // nil in ModeMemory
-	start    string
-	help     string
+	rules    command.Rules
 
 	turnstile turnstile
 	outage    outage
@@ -72,13 +74,15 @@ type Conference struct {
 // New makes a conference. store is nil in ModeMemory; its owner closes it,
 // after Close of the conference.
 func New(s Settings, store storage.Store) *Conference {
-	start := string([]byte{s.CommandStart})
 	return &Conference{
 		settings: s,
 		store:    store,
-		start:    start,
-		help:     helpText(start),
-		rooms:    make(map[sip.Key]*known),
+		rules: command.Rules{
+			Start:         string([]byte{s.CommandStart}),
+			CreateOnJoin:  s.CreateOnJoin,
+			CheckOnCreate: s.CheckOnCreate,
+		},
+		rooms: make(map[sip.Key]*known),
 	}
 }
 
@@ -103,63 +107,49 @@ func (c *Conference) HandleContent(ctx context.Context, r *sip.Request, content 
 	if content.Kind != sip.KindCommand {
 		return c.text(ctx, r, content, from.Key(), to.Key())
 	}
-	cmd := &command{settings: &c.settings, start: c.start, req: r, from: from, to: to}
-	text, ok := parseCommand(content.Line)
-	cmd.commandText = text
-	if !ok {
-		cmd.reason = ErrUnparsable
-		return c.refused(cmd, cmd.refuse("No command given (send '%shelp' for help)", c.start))
+	o, refusal := command.Read(&c.rules, r, from, to, content.Line)
+	if refusal != nil {
+		return c.refused(o, refusal)
 	}
-	switch cmd.kind {
-	case cmdHelp:
-		return c.direct(cmd, c.help)
-	case cmdUnknown:
-		return c.unknown(cmd)
-	case cmdRooms:
-		return c.listRooms(ctx, cmd)
+	text, refusal, needsRoom := o.Answer()
+	switch {
+	case refusal != nil:
+		return c.refused(o, refusal)
+	case !needsRoom:
+		return direct(o, text)
+	case o.AllRooms:
+		return c.listRooms(ctx, o)
 	}
-	if err := cmd.understand(); err != nil {
-		return c.refused(cmd, err)
-	}
-	return c.execute(ctx, cmd)
-}
-
-func (c *Conference) unknown(cmd *command) Outcome {
-	body := prefix + "Invalid command '" + cmd.name + "' (send '" + c.start + "help' for help)"
-	if len(body) > maxNotice {
-		return c.refused(cmd, cmd.refuse("Invalid command (send '%shelp' for help)", c.start))
-	}
-	return c.direct(cmd, body)
+	return c.execute(ctx, o)
 }
 
 // direct answers the sender from the Request-URI as it came.
-func (c *Conference) direct(cmd *command, bodies ...string) Outcome {
+func direct(o *command.Order, bodies ...string) Outcome {
 	out := Outcome{Code: CodeOK}
 	for _, body := range bodies {
-		out.Messages = append(out.Messages, reply(cmd.req, body))
+		out.Messages = append(out.Messages, reply(o.Request, body))
 	}
 	return out
 }
 
 // refused answers the sender of a command that is refused.
-func (c *Conference) refused(cmd *command, err *refusal) Outcome {
-	out := c.direct(cmd, prefix+err.text)
-	out.Code = Code(err)
-	out.Later = err.text == textBusy || err.text == textAway || err.text == textDoubt
-	where := cmd.to
-	if cmd.room.Complete() {
-		where = cmd.room
+func (c *Conference) refused(o *command.Order, refusal *command.Refusal) Outcome {
+	out := direct(o, command.Prefix+refusal.Text)
+	out.Code, out.Later = refusal.Code, refusal.Later
+	where := o.To
+	if o.Room.Complete() {
+		where = o.Room
 	}
 	out.Notes = append(out.Notes, log.Notef(log.Info, "room %s: %s%s of user %s refused: %s",
-		log.Clip(where.URI(), shownInLog), c.start, clip(cmd.name), log.Clip(cmd.from.URI(), shownInLog), err.text))
+		log.Clip(where.URI(), shownInLog), c.rules.Start, log.Clip(o.Name, shownOfName), log.Clip(o.From.URI(), shownInLog), refusal.Text))
 	return out
 }
 
 // recipients returns the members that a notice of the decision goes to, nil if
 // there is none for this audience.
-func (d *decision) recipients(who audience, r *room.Room) [][]string {
-	for i := range d.drafts {
-		if d.drafts[i].audience == who && r != nil {
+func recipients(d *command.Decision, who command.Audience, r *room.Room) [][]string {
+	for i := range d.Drafts {
+		if d.Drafts[i].Audience == who && r != nil {
 			return r.Recipients()
 		}
 	}
@@ -167,34 +157,34 @@ func (d *decision) recipients(who audience, r *room.Room) [][]string {
 }
 
 // answer makes MESSAGEs of what was decided.
-func (c *Conference) answer(cmd *command, key sip.Key, done *executed) Outcome {
+func (c *Conference) answer(o *command.Order, key sip.Key, done *executed) Outcome {
 	out := Outcome{Code: CodeOK}
 	d := &done.decision
-	callID := sip.HeaderValue(cmd.req.CallID)
-	for i := range d.drafts {
-		t := &d.drafts[i]
+	callID := sip.HeaderValue(o.Request.CallID)
+	for i := range d.Drafts {
+		t := &d.Drafts[i]
 		m := Message{
-			Room: key, From: t.from, ContentType: sip.TypeText,
-			Body: []byte(t.body), InReplyTo: callID, Socket: cmd.req.Socket, Inviter: t.inviter,
+			Room: key, From: t.From, ContentType: sip.TypeText,
+			Body: []byte(t.Body), InReplyTo: callID, Socket: o.Request.Socket, Inviter: t.Inviter,
 		}
-		switch t.audience {
-		case toOne:
-			m.To = [][]string{{t.to}}
-		case toBefore:
+		switch t.Audience {
+		case command.ToOne:
+			m.To = [][]string{{t.To}}
+		case command.ToBefore:
 			m.To = done.before
-		case toAfter:
+		case command.ToAfter:
 			m.To = done.after
 		}
 		if len(m.To) > 0 {
 			out.Messages = append(out.Messages, m)
 		}
 	}
-	if d.log != "" {
+	if d.Log != "" {
 		level := log.Debug
-		if d.change.Create || d.change.Destroy {
+		if d.Change.Create || d.Change.Destroy {
 			level = log.Info
 		}
-		out.Notes = append(out.Notes, log.Notef(level, "room %s: %s", d.change.Room.URI(), d.log))
+		out.Notes = append(out.Notes, log.Notef(level, "room %s: %s", d.Change.Room.URI(), d.Log))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"kamailio-imc/engine/command"
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
@@ -17,37 +18,37 @@ const maxDecisions = 4
 
 // execute decides a command on its room and brings the decision into force.
 // The room's turn is held throughout, also while the store writes.
-func (c *Conference) execute(ctx context.Context, cmd *command) Outcome {
-	key := cmd.room.Key()
+func (c *Conference) execute(ctx context.Context, o *command.Order) Outcome {
+	key := o.Room.Key()
 	release, err := c.turnstile.take(ctx, key)
 	if err != nil {
-		return c.refused(cmd, cmd.refuse(textBusy))
+		return c.refused(o, o.RefuseForNow(textBusy))
 	}
 	defer release()
 	var done executed
-	var failed *refusal
+	var failed *command.Refusal
 	switch c.settings.Mode {
 	case ModeDurable:
-		done, failed = c.executeDurable(ctx, cmd, key)
+		done, failed = c.executeDurable(ctx, o, key)
 	case ModeDatabase:
-		done, failed = c.executeShared(ctx, cmd, key)
+		done, failed = c.executeShared(ctx, o, key)
 	default:
 		r := c.lookup(key)
-		done = c.bring(key, r, cmd.decide(r))
+		done = c.bring(key, r, o.Decide(r))
 	}
 	if failed == nil {
-		failed = done.decision.err
+		failed = done.decision.Refusal
 	}
 	if failed != nil {
-		return c.refused(cmd, failed)
+		return c.refused(o, failed)
 	}
-	if !done.decision.change.Empty() {
-		c.listing.changed(&done.decision.change)
+	if !done.decision.Change.Empty() {
+		c.listing.changed(&done.decision.Change)
 		if c.settings.Changed != nil {
 			c.settings.Changed(key)
 		}
 	}
-	return c.answer(cmd, key, &done)
+	return c.answer(o, key, &done)
 }
 
 // Answers when a command cannot be carried out for now.
@@ -65,42 +66,42 @@ const (
 
 // executed is a decision that is in force, or a refusal.
 type executed struct {
-	decision      decision
+	decision      command.Decision
 	before, after [][]string // recipients, in parts
 }
 
 // bring brings a decision on r into force in memory. In ModeMemory and
 // ModeDurable r is the room itself.
-func (c *Conference) bring(k sip.Key, r *room.Room, d decision) executed {
+func (c *Conference) bring(k sip.Key, r *room.Room, d command.Decision) executed {
 	done := executed{decision: d}
-	if d.err == nil {
-		done.before = d.recipients(toBefore, r)
-		done.after = d.recipients(toAfter, c.apply(k, r, &d.change))
+	if d.Refusal == nil {
+		done.before = recipients(&d, command.ToBefore, r)
+		done.after = recipients(&d, command.ToAfter, c.apply(k, r, &d.Change))
 	}
 	return done
 }
 
 // executeDurable commits a change before it is in force.
-func (c *Conference) executeDurable(ctx context.Context, cmd *command, k sip.Key) (executed, *refusal) {
+func (c *Conference) executeDurable(ctx context.Context, o *command.Order, k sip.Key) (executed, *command.Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for range maxDecisions {
 		r := c.lookup(k)
-		d := cmd.decide(r)
-		if d.err != nil || d.change.Empty() {
+		d := o.Decide(r)
+		if d.Refusal != nil || d.Change.Empty() {
 			return c.bring(k, r, d), nil
 		}
-		if failed := c.mayWrite(ctx, cmd); failed != nil {
+		if failed := c.mayWrite(ctx, o); failed != nil {
 			return executed{}, failed
 		}
 		// Nothing is decided on a room of which it is not known what the
 		// database has.
 		if c.outage.isSuspect(k) {
 			if err := c.settleHeld(ctx, k); err != nil {
-				return executed{}, c.writeFailed(cmd, k, err)
+				return executed{}, c.writeFailed(o, k, err)
 			}
 		}
-		err := c.store.Commit(ctx, &d.change)
+		err := c.store.Commit(ctx, &d.Change)
 		if err == nil {
 			return c.bring(k, r, d), nil
 		}
@@ -108,14 +109,14 @@ func (c *Conference) executeDurable(ctx context.Context, cmd *command, k sip.Key
 			if mayBeThere(err) {
 				c.suspect(k)
 			}
-			return executed{}, c.writeFailed(cmd, k, err)
+			return executed{}, c.writeFailed(o, k, err)
 		}
 		// Somebody else wrote rows of this room: decide on what is there.
 		if err := c.reload(ctx, k); err != nil {
-			return executed{}, c.writeFailed(cmd, k, err)
+			return executed{}, c.writeFailed(o, k, err)
 		}
 	}
-	return executed{}, cmd.refuse(textBusy)
+	return executed{}, o.RefuseForNow(textBusy)
 }
 
 // mayBeThere reports whether a change that ended with this error may be in the
@@ -143,22 +144,22 @@ func (c *Conference) reload(ctx context.Context, k sip.Key) error {
 }
 
 // executeShared decides on the rows, in a transaction of the database.
-func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key) (executed, *refusal) {
+func (c *Conference) executeShared(ctx context.Context, o *command.Order, k sip.Key) (executed, *command.Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if cmd.kind == cmdMembers {
+	if o.ReadOnly {
 		r, err := c.fresh(ctx, k)
 		if err != nil {
-			return executed{}, cmd.refuse(textAway)
+			return executed{}, o.RefuseForNow(textAway)
 		}
-		return executed{decision: cmd.decide(r)}, nil
+		return executed{decision: o.Decide(r)}, nil
 	}
 	for range maxDecisions {
-		if failed := c.mayWrite(ctx, cmd); failed != nil {
+		if failed := c.mayWrite(ctx, o); failed != nil {
 			return executed{}, failed
 		}
 		var r *room.Room
-		var d decision
+		var d command.Decision
 		var decided time.Time
 		err := c.store.Update(ctx, k, func(rec *room.Record) *room.Change {
 			decided = time.Now()
@@ -166,60 +167,63 @@ func (c *Conference) executeShared(ctx context.Context, cmd *command, k sip.Key)
 			if rec != nil {
 				r = room.From(rec)
 			}
-			d = cmd.decide(r)
-			if d.err != nil {
+			d = o.Decide(r)
+			if d.Refusal != nil {
 				return nil
 			}
-			return &d.change
+			return &d.Change
 		})
 		switch {
 		case err == nil:
 			done := executed{decision: d}
-			if d.err == nil {
-				done.before = d.recipients(toBefore, r)
-				r = r.After(&d.change)
-				done.after = d.recipients(toAfter, r)
+			if d.Refusal == nil {
+				done.before = recipients(&d, command.ToBefore, r)
+				r = r.After(&d.Change)
+				done.after = recipients(&d, command.ToAfter, r)
 			}
-			c.adoptOwn(k, r, decided, d.err == nil && !d.change.Empty())
+			c.adoptOwn(k, r, decided, d.Refusal == nil && !d.Change.Empty())
 			return done, nil
 		case !errors.Is(err, storage.ErrConflict):
-			return executed{}, c.writeFailed(cmd, k, err)
+			return executed{}, c.writeFailed(o, k, err)
 		}
 	}
-	return executed{}, cmd.refuse(textBusy)
+	return executed{}, o.RefuseForNow(textBusy)
 }
 
 // mayWrite refuses a command that cannot be written now.
-func (c *Conference) mayWrite(ctx context.Context, cmd *command) *refusal {
+func (c *Conference) mayWrite(ctx context.Context, o *command.Order) *command.Refusal {
 	switch c.health() {
 	case gone:
-		return cmd.refuse(textAway)
+		return o.RefuseForNow(textAway)
 	case unwritable:
-		return cmd.refuse(textUnwritable)
+		return o.Refuse(textUnwritable)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < shortestWrite {
-		return cmd.refuse(textBusy)
+		return o.RefuseForNow(textBusy)
 	}
 	return nil
 }
 
 // writeFailed refuses a command whose change the store did not take.
-func (c *Conference) writeFailed(cmd *command, k sip.Key, err error) *refusal {
+func (c *Conference) writeFailed(o *command.Order, k sip.Key, err error) *command.Refusal {
 	c.failed(err)
 	level, text := log.Error, textRows
 	switch {
 	case errors.Is(err, storage.ErrDoubtful) && c.settings.Mode == ModeDatabase:
-		return cmd.refuse(textDoubt)
+		return o.RefuseForNow(textDoubt)
 	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrDoubtful):
-		return cmd.refuse(textAway)
+		return o.RefuseForNow(textAway)
 	case errors.Is(err, storage.ErrLocked), errors.Is(err, storage.ErrConflict):
 		level, text = log.Warning, textBusy
 	case errors.Is(err, storage.ErrReadOnly), errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrDenied):
 		text = textUnwritable
 	case errors.Is(err, storage.ErrValue):
-		c.note(log.Notef(log.Warning, "room %s: %s%s of %s: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
-		return cmd.refuse(textName)
+		c.note(log.Notef(log.Warning, "room %s: %s%s of %s: %v", k, c.rules.Start, log.Clip(o.Name, shownOfName), o.From.URI(), err))
+		return o.Refuse(textName)
 	}
-	c.noteRarely("write "+text+string(k), log.Notef(level, "room %s: %s%s of %s could not be written: %v", k, c.start, clip(cmd.name), cmd.from.URI(), err))
-	return cmd.refuse("%s", text)
+	c.noteRarely("write "+text+string(k), log.Notef(level, "room %s: %s%s of %s could not be written: %v", k, c.rules.Start, log.Clip(o.Name, shownOfName), o.From.URI(), err))
+	if text == textBusy {
+		return o.RefuseForNow(text)
+	}
+	return o.Refuse("%s", text)
 }

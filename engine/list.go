@@ -3,10 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
+	"kamailio-imc/engine/command"
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
@@ -16,9 +16,6 @@ import (
 const (
 	// fetchAtOnce is how many rooms a list reads with one query.
 	fetchAtOnce = 500
-	// maxListed bounds the names that one #rooms answers, in bytes: they fit
-	// into four MESSAGEs.
-	maxListed = 3 * maxNotice
 	// listShare bounds how much of the time a list of more than shortList
 	// rooms is being read for #rooms (ModeDatabase): it is used again for so
 	// many times as long as its reading took, listKept at most.
@@ -41,48 +38,28 @@ func (c *Conference) Rooms(ctx context.Context) ([]room.Info, error) {
 	return infos, nil
 }
 
-// names collects what #rooms shows.
-type names struct {
-	shown []string
-	size  int
-	more  int // that are not shown
-}
-
-func (n *names) add(uri string) {
-	user := sip.UserOf(uri)
-	n.size += len("\n[]") + len(user)
-	if n.size > maxListed {
-		n.more++
-		return
-	}
-	n.shown = append(n.shown, "["+user+"]")
-}
-
 // listRooms answers #rooms. Private rooms are shown to their members only.
-func (c *Conference) listRooms(ctx context.Context, cmd *command) Outcome {
-	sender := cmd.from.Key()
-	var list names
+func (c *Conference) listRooms(ctx context.Context, o *command.Order) Outcome {
+	sender := o.From.Key()
+	var list command.RoomList
 	if c.settings.Mode == ModeDatabase {
 		infos, member, err := c.listing.visible(ctx, c, sender)
 		if err != nil {
-			return c.refused(cmd, cmd.refuse("The rooms cannot be listed now, because their database does not answer: please try again later"))
+			return c.refused(o, o.Refuse("The rooms cannot be listed now, because their database does not answer: please try again later"))
 		}
 		for i := range infos {
 			if _, in := member[infos[i].Key()]; in || !infos[i].Private {
-				list.add(infos[i].URI())
+				list.Add(infos[i].URI())
 			}
 		}
 	} else {
 		for _, r := range c.all() {
 			if !r.Private() || r.HasMember(sender) {
-				list.add(r.URI())
+				list.Add(r.URI())
 			}
 		}
 	}
-	if list.more > 0 {
-		list.shown = append(list.shown, fmt.Sprintf("*** %d more rooms are not shown: send '%sjoin <room_name>' to enter one", list.more, c.start))
-	}
-	return c.direct(cmd, splitList(headingRooms, list.shown)...)
+	return direct(o, list.Bodies(o)...)
 }
 
 // listing shares the reading of the list of rooms between all who want it, so

@@ -47,12 +47,9 @@ type rare struct {
 	told map[string]time.Time
 }
 
-// Bytes that an answer, and that a line of the log, shows of what somebody
-// wrote.
+// Bytes that a line of the log shows of a name of a command, and of all else
+// that somebody wrote.
 const (
-	shownInAnswer = room.MaxName
-	shownInLog    = 256
+	shownOfName = room.MaxName
+	shownInLog  = 256
 )
-
-// clip shortens what a user wrote to what an answer needs of it.
-func clip(s string) string { return log.Clip(s, shownInAnswer) }

@@ -2,10 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
+
+// ErrRoomNotFound answers queries for a room that does not exist.
+var ErrRoomNotFound = errors.New("room not found")
 
 // View returns the room as it is now, nil if there is none. In ModeDatabase it
 // is at most CacheTTL old by its ReadAt, or, while the database is away, as it

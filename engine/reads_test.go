@@ -97,7 +97,7 @@ func TestRefusalTouchesNothing(t *testing.T) {
 	go func() { text <- send(t, c, "bob", "", "hello") }()
 	<-reached
 	for range 10 {
-		assert.Equal(t, engine.CodeLeave, send(t, c, "carol", "", "#leave").Code)
+		assert.Equal(t, -90, send(t, c, "carol", "", "#leave").Code)
 	}
 	close(goOn)
 	assert.Equal(t, engine.CodeOK, (<-text).Code)

@@ -1,6 +1,9 @@
 package engine
 
-import "kamailio-imc/engine/sip"
+import (
+	"kamailio-imc/engine/command"
+	"kamailio-imc/engine/sip"
+)
 
 // RefusalCode returns the return code of r, whose content is c, if it is
 // refused whatever it asks for, as when nobody is there to decide it.
@@ -11,11 +14,7 @@ func RefusalCode(r *sip.Request, c *sip.Content) int {
 	if c.Kind != sip.KindCommand {
 		return CodeText
 	}
-	cmd, ok := parseCommand(c.Line)
-	if !ok {
-		return CodeUnparsable
-	}
-	return Code(cmd.reason)
+	return command.In(c.Line).Code
 }
 
 // What a user is told whose command the engine did not answer.
@@ -32,9 +31,9 @@ func Unanswered(r *sip.Request, c *sip.Content, asked bool) *Message {
 		return nil
 	}
 	text := textNoEngine
-	if cmd, ok := parseCommand(c.Line); ok && asked && cmd.kind.changes() {
+	if asked && command.In(c.Line).Changes() {
 		text = textNoAnswer
 	}
-	m := reply(r, prefix+text)
+	m := reply(r, command.Prefix+text)
 	return &m
 }

@@ -13,15 +13,15 @@ func TestRefusalCode(t *testing.T) {
 	for body, want := range map[string]int{
 		"":                 CodeMalformed,
 		"hello":            CodeText,
-		"#":                CodeUnparsable,
-		"# join":           CodeUnparsable,
-		"#CREATE room":     CodeCreate,
-		"#join":            CodeJoin,
-		"#add bob\r\nmore": CodeInvite,
-		"#exit":            CodeLeave,
-		"#rooms":           CodeList,
-		"#help":            CodeModify,
-		"#nonsense":        CodeUnknown,
+		"#":                -20,
+		"# join":           -20,
+		"#CREATE room":     -30,
+		"#join":            -40,
+		"#add bob\r\nmore": -50,
+		"#exit":            -90,
+		"#rooms":           -100,
+		"#help":            -120,
+		"#nonsense":        -130,
 	} {
 		assert.Equal(t, want, refusalCode(body), "%q", body)
 	}

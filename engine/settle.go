@@ -3,6 +3,7 @@ package engine
 import (
 	"strconv"
 
+	"kamailio-imc/engine/command"
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
 )
@@ -27,7 +28,7 @@ func Settle(r *sip.Request, c *sip.Content) (out Outcome, settled bool) {
 	case sip.KindTooLong:
 		out := refusedText(r, c.Why)
 		if c.MayBeAnswered() {
-			out.Messages = []Message{reply(r, prefix+"Your message is too long and was not delivered")}
+			out.Messages = []Message{reply(r, command.Prefix+"Your message is too long and was not delivered")}
 		}
 		return out, true
 	default:
@@ -46,7 +47,7 @@ func requestAddresses(r *sip.Request) (from, to sip.Address, ok bool) {
 func malformed(r *sip.Request) Outcome {
 	return Outcome{Code: CodeMalformed, Notes: []log.Note{
 		log.Notef(log.Info, "MESSAGE to %q from %q refused: %s",
-			log.Clip(r.RequestURI, shownInLog), log.Clip(r.From, shownInLog), ErrMalformed),
+			log.Clip(r.RequestURI, shownInLog), log.Clip(r.From, shownInLog), whyMalformed),
 	}}
 }
 
@@ -58,11 +59,12 @@ func reply(r *sip.Request, body string) Message {
 	}
 }
 
-// Why texts are refused, for the log.
+// Why requests are refused, for the log.
 const (
-	whyNoRoom   = "there is no such room"
-	whyNoMember = "the sender is not a member"
-	whyAway     = "the room is not known here, and the database does not answer"
+	whyMalformed = "no body or no usable From or Request-URI"
+	whyNoRoom    = "there is no such room"
+	whyNoMember  = "the sender is not a member"
+	whyAway      = "the room is not known here, and the database does not answer"
 )
 
 func refusedText(r *sip.Request, why string) Outcome {

@@ -6,23 +6,12 @@ import (
 )
 
 // Return codes of imc_manager(), as scripts test them in $rc. They are those
-// of the stock module; errors.go maps each sentinel error to one of them.
+// of the stock module. Those of refused commands stand with the commands, in
+// package command.
 const (
-	CodeOK         = 1
-	CodeMalformed  = -1
-	CodeUnparsable = -20
-	CodeCreate     = -30
-	CodeJoin       = -40
-	CodeInvite     = -50 // also #add
-	CodeAccept     = -60
-	CodeReject     = -70
-	CodeRemove     = -80
-	CodeLeave      = -90
-	CodeList       = -100 // #members and #rooms
-	CodeDestroy    = -110
-	CodeModify     = -120 // also #help
-	CodeUnknown    = -130
-	CodeText       = -200
+	CodeOK        = 1
+	CodeMalformed = -1
+	CodeText      = -200
 )
 
 // Message is one SIP MESSAGE body to be sent to one or more recipients.

@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/engine"
+	"kamailio-imc/engine/command"
 	"kamailio-imc/tests/kamailio"
 )
 
@@ -101,8 +104,8 @@ func heading(text, name string) string {
 	return regexp.MustCompile(`(?m)^### (` + name + ` \(.*\))$`).FindStringSubmatch(text)[1]
 }
 
-// TestExports compares functions, RPC commands, statistics and commands of
-// users with what the sources export.
+// TestExports compares functions, RPC commands and statistics with what the
+// sources export.
 func TestExports(t *testing.T) {
 	t.Parallel()
 	parameters := read(t, "docs", "parameters.md")
@@ -124,31 +127,52 @@ func TestExports(t *testing.T) {
 			"statistics", between(t, read(t, "kamailio-shim", "imc_stats.c"), "imc_stats[] = {", "};"), `IMC_STAT_ENTRY\((\w+)\)`,
 			"## Statistics", "(?m)^\\| `(\\w+)` \\|",
 		},
-		{
-			"commands", between(t, read(t, "engine", "command.go"), "var commandNames", "\n}\n"), `(?m)^\t"(\w+)":`,
-			"## Commands of the users", "[|,] `#(\\w+)[^`]*`(?:, `#\\w+[^`]*`)* ?[|,]",
-		},
 	} {
 		written := section(t, parameters, c.heading)
-		if c.what == "commands" { // several names may share a row
-			var rows []string
-			for line := range strings.Lines(written) {
-				if strings.HasPrefix(line, "| `#") {
-					rows = append(rows, strings.SplitN(line, " | ", 2)[0])
-				}
-			}
-			written, c.written = strings.Join(rows, "\n"), "`#(\\w+)"
-		}
 		assert.Equal(t, names(matches(t, c.exported, c.pattern)), names(matches(t, written, c.written)), c.what)
 	}
 }
 
-// TestReturnCodes: every code of a refusal is in the table of imc_manager().
+// TestCommands: the table of the commands says how each is written and who may
+// give it, as the table of package command has it.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{}
+	for _, c := range command.All() {
+		var written []string
+		for _, name := range c.Names {
+			written = append(written, strings.TrimSpace("#"+name+" "+c.Args))
+		}
+		want["`"+strings.Join(written, "`, `")+"`"] = c.May.String()
+	}
+	text := section(t, read(t, "docs", "parameters.md"), "## Commands of the users")
+	assert.Equal(t, want, matches(t, text, "(?m)^\\| (`#.*`) \\| ([^|]+) \\| [^|]+ \\|$"))
+}
+
+// TestReturnCodes: the table of imc_manager() has the code of each refusal, and
+// beside those of commands the commands.
 func TestReturnCodes(t *testing.T) {
 	t.Parallel()
-	codes := matches(t, read(t, "engine", "types.go"), `\bCode\w+ += (-\d+)\b`)
-	table := matches(t, section(t, read(t, "docs", "parameters.md"), "### imc_manager()"), `(?m)^\| (-\d+) \|`)
-	assert.Equal(t, names(codes), names(table))
+	want := map[string][]string{
+		strconv.Itoa(engine.CodeMalformed): nil, strconv.Itoa(engine.CodeText): nil,
+		strconv.Itoa(command.CodeUnparsable): nil, strconv.Itoa(command.CodeUnknown): nil,
+	}
+	for _, c := range command.All() {
+		code := strconv.Itoa(c.Code)
+		for _, name := range c.Names {
+			want[code] = append(want[code], "`#"+name+"`")
+		}
+		slices.Sort(want[code])
+	}
+	got := map[string][]string{}
+	for code, refused := range matches(t, section(t, read(t, "docs", "parameters.md"), "### imc_manager()"), `(?m)^\| (-\d+) \| (.*) \|$`) {
+		got[code] = nil
+		if strings.HasPrefix(refused, "`#") {
+			got[code] = strings.Split(refused, ", ")
+			slices.Sort(got[code])
+		}
+	}
+	assert.Equal(t, want, got)
 }
 
 // TestLinks: every link between the documents leads to a file and, where it

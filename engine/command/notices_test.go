@@ -1,4 +1,4 @@
-package engine
+package command
 
 import (
 	"fmt"
@@ -8,13 +8,13 @@ import (
 )
 
 func TestSplitList(t *testing.T) {
-	assert.Equal(t, []string{"Rooms:"}, splitList(headingRooms, nil))
-	assert.Equal(t, []string{"Rooms:\n[a]\n[b]"}, splitList(headingRooms, []string{"[a]", "[b]"}))
+	assert.Equal(t, []string{"Rooms:"}, splitList("Rooms:", nil))
+	assert.Equal(t, []string{"Rooms:\n[a]\n[b]"}, splitList("Rooms:", []string{"[a]", "[b]"}))
 	var entries []string
 	for i := range 10000 {
 		entries = append(entries, fmt.Sprintf("[user%d]", i))
 	}
-	bodies := splitList(headingMembers, entries)
+	bodies := splitList("Members:", entries)
 	assert.Len(t, bodies, 4)
 	var got []string
 	for i, body := range bodies {
@@ -23,7 +23,7 @@ func TestSplitList(t *testing.T) {
 			assert.Greater(t, len(body), maxNotice-len("\n[user9999]"))
 		}
 		lines := splitLines(body)
-		assert.Equal(t, headingMembers, lines[0])
+		assert.Equal(t, "Members:", lines[0])
 		got = append(got, lines[1:]...)
 	}
 	assert.Equal(t, entries, got)
