@@ -209,23 +209,110 @@ func mysqlSetup(ctx context.Context, db *sqlx.DB, mode int) (setup []string, gal
 	return setup, galera, nil
 }
 
+// driverConn is what a connection of the driver can do.
+type driverConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+}
+
+// mysqlConn is a connection with its socket, and with the queries that the
+// server has parsed for it already.
+type mysqlConn struct {
+	driverConn
+	socket net.Conn
+	parsed map[string]driver.StmtQueryContext // by their text; end with the connection
+}
+
+// Bounds of what the server keeps for one connection. The queries that recur
+// are those for one room, and for a few.
+const (
+	maxParsed     = 16 // queries
+	maxParsedArgs = 16 // of each
+)
+
+// QueryContext has a query parsed once. Where that cannot be, it is sent as
+// text with its arguments.
+func (c *mysqlConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	parsed, found := c.parsed[query]
+	if !found && len(args) > 0 && len(args) <= maxParsedArgs && len(c.parsed) < maxParsed {
+		if stmt, err := c.PrepareContext(ctx, query); err == nil {
+			parsed, found = stmt.(driver.StmtQueryContext)
+			c.parsed[query] = parsed
+		}
+	}
+	if found {
+		rows, err := parsed.QueryContext(ctx, args)
+		if my, ok := errors.AsType[*mysql.MySQLError](err); !ok || my.Number != forgotten && my.Number != outdated {
+			return rows, err
+		}
+		delete(c.parsed, query)
+	}
+	return c.driverConn.QueryContext(ctx, query, args)
+}
+
+// Errors of a server, or of a proxy before it, that has to parse a query again.
+const (
+	forgotten = 1243
+	outdated  = 1615
+)
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// socketKey is that of a *net.Conn in a context which is to be the socket made.
+type socketKey struct{}
+
+// telling has dial, nil for the usual, tell who connects what socket it made.
+func telling(dial dialFunc) dialFunc {
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if socket, found := ctx.Value(socketKey{}).(*net.Conn); found {
+			*socket = conn
+		}
+		return conn, err
+	}
+}
+
 // sessionConnector runs statements on each new connection.
 type sessionConnector struct {
-	driver.Connector
-	setup []string
+	driver.Connector // whose sockets telling makes
+	setup            []string
 }
 
 // Connect makes a connection and prepares it.
 func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+	var socket net.Conn
+	made, err := c.Connector.Connect(context.WithValue(ctx, socketKey{}, &socket))
 	if err != nil {
 		return nil, err
 	}
+	conn := made.(driverConn) //nolint:forcetypeassert // all connections of this driver are one
 	for _, statement := range c.setup {
-		//nolint:forcetypeassert // all connections of this driver are one
-		if _, err = conn.(driver.ExecerContext).ExecContext(ctx, statement, nil); err != nil {
+		if _, err := conn.ExecContext(ctx, statement, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
-	return conn, nil
+	return &mysqlConn{driverConn: conn, socket: socket, parsed: map[string]driver.StmtQueryContext{}}, nil
+}
+
+// within runs use with a context that never ends, and closes the socket when
+// ctx does. With one that may end the driver and database/sql have goroutines
+// watch each query, which costs as much time as the server takes for it.
+func (c *mysqlConn) within(ctx context.Context, use func(context.Context) error) error {
+	stop := context.AfterFunc(ctx, func() { _ = c.socket.Close() })
+	err := use(context.WithoutCancel(ctx))
+	stop()
+	if err != nil && ctx.Err() != nil && isLost(err) {
+		return ctx.Err()
+	}
+	return err
 }

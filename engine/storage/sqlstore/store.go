@@ -176,6 +176,7 @@ func (s *Store) connectMySQL(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cfg.DialFunc = telling(cfg.DialFunc)
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return err
