@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+
 	"kamailio-imc/tests/kamailio"
 )
 
@@ -14,6 +16,7 @@ type environment struct {
 	config     string    // folder in tests/kamailio-config/environments
 	transports [3]string // of alice, bob and carol; else all use UDP
 	proxy      string    // transport over which imc sends to the server itself; else UDP
+	socket     string    // protocol of send_socket; else it is not set
 	options    kamailio.Options
 }
 
@@ -26,6 +29,18 @@ func environments() map[string]environment {
 		"mixed":     {config: "transports", transports: [3]string{"tls", "wss", "tcp"}, proxy: "tls", options: kamailio.Options{TLS: true}},
 		"ipv6":      {config: "transports", options: kamailio.Options{Host: "::1"}},
 		"ipv6, tcp": {config: "transports", transports: [3]string{"tcp", "udp", "tcp"}, proxy: "tcp", options: kamailio.Options{Host: "::1"}},
+	}
+	// a socket that is set is one for members over other transports, too
+	for _, socket := range []string{"udp", "tcp"} {
+		for _, to := range []string{"udp", "tcp"} {
+			all["send_socket "+socket+" to "+to] = environment{config: "transports", transports: [3]string{to, to, to}, proxy: to, socket: socket}
+		}
+		all["send_socket "+socket+" to tls"] = environment{config: "transports", transports: [3]string{"tls", "tls", "tls"}, proxy: "tls",
+			socket: socket, options: kamailio.Options{TLS: true}}
+	}
+	for _, to := range []string{"udp", "tcp", "tls"} {
+		all["send_socket tls to "+to] = environment{config: "transports", transports: [3]string{to, to, to}, proxy: to,
+			socket: "tls", options: kamailio.Options{TLS: true}}
 	}
 	for _, config := range []string{"topoh", "async", "second-go"} {
 		all[config] = environment{config: config}
@@ -50,6 +65,10 @@ func TestEnvironments(t *testing.T) {
 			c := meet(t, e.start(t, g), e.users(), g)
 			c.talk("chat-room")
 			c.sound()
+			if e.socket != "" { // its port has a socket for TLS only, or for the two others
+				elsewhere := (e.socket == "tls") != (e.proxy == "tls")
+				assert.Equal(t, elsewhere, len(c.LogLines(`WARNING: .*protocol/port mismatch`)) > 0)
+			}
 		})
 	}
 }
@@ -70,6 +89,9 @@ func (e environment) start(t *testing.T, g *gear) *kamailio.Server {
 		"PROXY_" + strings.ToUpper(e.proxy): "",
 		"TEST_CERTIFICATE":                  kamailio.Quote(g.certificate),
 		"TEST_KEY":                          kamailio.Quote(g.key),
+	}
+	if e.socket != "" {
+		o.Defines["SEND_"+strings.ToUpper(e.socket)] = ""
 	}
 	maps.Copy(o.Defines, e.options.Defines)
 	o.Params = map[string]any{"fanout_inline": inline}
