@@ -194,6 +194,42 @@ func TestMemoryOthersUse(t *testing.T) {
 	}
 }
 
+// TestMemoryUnderTheReserve has others hold so much of 9 MB that 22 % are free,
+// less than the default reserve of 25 %: the queue moves.
+func TestMemoryUnderTheReserve(t *testing.T) {
+	t.Parallel()
+	farm := sipua.NewFarm(t, "")
+	server := kamailio.Start(t, kamailio.Options{Case: "faults", Workers: 2, ShmMB: 9, NoTCP: true,
+		Params:  map[string]any{"outbound_proxy": "sip:" + farm.Addr(), "fanout_inline": 0},
+		Defines: map[string]string{"FARM": kamailio.Quote("sip:" + farm.Addr()), "FAST_TM": ""}})
+	require.NoError(t, farm.Connect(server.Addr))
+	c := &chat{Server: server, farm: farm, t: t}
+	ctx := bounded(t, 60*time.Second)
+	for i := range 10 {
+		c.must(ctx, "1", fmt.Sprintf("user%d", i), "chat-a", "#join")
+	}
+	_, err := farm.Await(ctx, 0, 10*11/2)
+	require.NoError(t, err)
+	const target = (9 << 20) * 22 / 100
+	for {
+		free, err := c.shmFree()
+		require.NoError(t, err)
+		if free <= target {
+			assert.Greater(t, free, target*9/10)
+			break
+		}
+		_, err = farm.Send(ctx, sipua.Request{Method: "INFO", URI: uri("tenant"), From: "<" + uri("tenant") + ">",
+			Body: make([]byte, min(32<<10, max(1<<10, (free-target)/2)))})
+		require.NoError(t, err)
+	}
+	for i := range 10 {
+		c.must(ctx, "1", "user0", "chat-a", fmt.Sprintf("text %d", i))
+	}
+	_, err = farm.Await(ctx, 10*11/2, 10*9)
+	require.NoError(t, err)
+	assert.Zero(t, c.statistic("dropped"))
+}
+
 // TestNoMemoryForACopy: with use_dns_failover or enable_uac_fr tm keeps a copy
 // of each MESSAGE, and does not say that it had no memory for it. The MESSAGE
 // is sent when somebody else gives memory back.
