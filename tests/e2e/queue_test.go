@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"strconv"
 	"testing"
@@ -133,6 +134,30 @@ func TestStopWithAQueue(t *testing.T) {
 
 	again := newChat(t, kamailio.Options{NoTCP: true, Params: map[string]any{"db_url": url, "db_mode": 1}})
 	again.must(ctx, "1", "user0", "big", "#invite bob")
+}
+
+// TestStopOverTCP: what was sent over TCP and not answered is told at a stop,
+// though Kamailio's process for TCP ends before.
+func TestStopOverTCP(t *testing.T) {
+	t.Parallel()
+	for _, inline := range []int{0, 128} {
+		t.Run(fmt.Sprintf("fanout_inline=%d", inline), func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0") // nobody answers there
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = l.Close() })
+			c := newChat(t, kamailio.Options{Params: map[string]any{
+				"fanout_inline": inline, "outbound_proxy": "sip:" + l.Addr().String() + ";transport=tcp",
+			}})
+			ctx := bounded(t, 20*time.Second)
+			for i := range 10 {
+				c.must(ctx, "1", fmt.Sprintf("user%d", i), "room", "#join")
+			}
+			await.Until(t, 5*time.Second, await.True(func() bool { return c.statistic("sent") == 10*11/2 }, "some are not sent"))
+			assert.Less(t, c.Stop(), 3*time.Second)
+			assert.Len(t, c.LogLines(`WARNING: .*imc .*stopped with 55 MESSAGEs sent and not answered`), 1)
+		})
+	}
 }
 
 // TestNoMemoryIsRetried has workers send more than shared memory holds: what tm
