@@ -17,115 +17,34 @@ import (
 	"kamailio-imc/tests/testdb"
 )
 
-// A room from its creation to its end, by Commit.
-func TestCommit(t *testing.T) {
+// The rows are those that the stock module writes, and none is left when the
+// room is gone.
+func TestRows(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		s := db.open(t, modeDurable)
-		ctx := within(t, 20*time.Second)
+		durable, shared := db.open(t, modeDurable), db.open(t, modeShared)
 		address := addr("Lounge@Example.com")
-		commit := func(c room.Change) {
-			t.Helper()
-			c.Room = address
-			require.NoError(t, s.Commit(ctx, &c))
+		for _, write := range []func(c room.Change) error{
+			func(c room.Change) error { return durable.Commit(t.Context(), &c) },
+			func(c room.Change) error {
+				return shared.Update(t.Context(), address.Key(), func(*room.Record) *room.Change { return &c })
+			},
+		} {
+			require.NoError(t, write(room.Change{Room: address, Create: true, Private: true, Put: []room.Member{
+				member("Alice@a.com", room.RoleOwner), member("bob@b.com", room.RoleInvited),
+				member("carol@c.com", room.RoleMember), member("dave@d.com", room.RoleAdmin),
+			}}))
+			rooms, members := db.rows(t)
+			assert.Equal(t, []string{"Lounge@Example.com 1"}, rooms)
+			assert.Equal(t, []string{
+				"Alice@a.com sip:Lounge@Example.com 1", "bob@b.com sip:Lounge@Example.com 4",
+				"carol@c.com sip:Lounge@Example.com 0", "dave@d.com sip:Lounge@Example.com 2",
+			}, members)
+
+			require.NoError(t, write(room.Change{Room: address, Destroy: true}))
+			rooms, members = db.rows(t)
+			assert.Empty(t, rooms)
+			assert.Empty(t, members)
 		}
-		assert.Empty(t, load(t, s).rooms)
-		require.NoError(t, s.Commit(ctx, &room.Change{Room: address}))
-		assert.Nil(t, fetch(t, s, address.Key()))
-
-		commit(room.Change{Create: true, Private: true, Put: []room.Member{member("Alice@a.com", room.RoleOwner)}})
-		commit(room.Change{Put: []room.Member{member("bob@b.com", room.RoleInvited)}})
-		commit(room.Change{Put: []room.Member{member("carol@c.com", room.RoleMember)}})
-		want := &room.Record{Address: address, Private: true, Members: []room.Member{
-			member("Alice@a.com", room.RoleOwner), member("bob@b.com", room.RoleInvited), member("carol@c.com", room.RoleMember),
-		}}
-		assert.Equal(t, want, fetch(t, s, address.Key()))
-		l := load(t, s)
-		assert.Equal(t, want, l.rooms[address.Key()])
-		assert.Empty(t, l.notes)
-		rooms, members := db.rows(t)
-		assert.Equal(t, []string{"Lounge@Example.com 1"}, rooms)
-		assert.Equal(t, []string{
-			"Alice@a.com sip:Lounge@Example.com 1", "bob@b.com sip:Lounge@Example.com 4", "carol@c.com sip:Lounge@Example.com 0",
-		}, members)
-
-		// Roles change in place, several at once, in whatever case.
-		commit(room.Change{Put: []room.Member{member("BOB@B.com", room.RoleMember)}})
-		commit(room.Change{Put: []room.Member{member("bob@b.com", room.RoleOwner), member("alice@A.COM", room.RoleAdmin)}})
-		want.Members[0].Role, want.Members[1].Role = room.RoleAdmin, room.RoleOwner
-		assert.Equal(t, want, fetch(t, s, address.Key()))
-
-		commit(room.Change{Delete: []sip.Address{addr("CAROL@c.com")}})
-		commit(room.Change{Delete: []sip.Address{addr("nobody@c.com")}})
-		want.Members = want.Members[:2]
-		assert.Equal(t, want, fetch(t, s, address.Key()))
-		commit(room.Change{
-			Put: []room.Member{member("dave@d.com", room.RoleMember)}, Delete: []sip.Address{addr("alice@a.com")},
-		})
-		want.Members = []room.Member{member("bob@b.com", room.RoleOwner), member("dave@d.com", room.RoleMember)}
-		assert.Equal(t, want, fetch(t, s, address.Key()))
-
-		list, err := s.List(ctx)
-		require.NoError(t, err)
-		assert.Equal(t, []room.Info{{Address: address, Private: true}}, list)
-
-		// Its owner in memory is the only one: a room that is there is a conflict.
-		err = s.Commit(ctx, &room.Change{Room: addr("LOUNGE@example.com"), Create: true})
-		assert.ErrorIs(t, err, storage.ErrConflict)
-		assert.Equal(t, want, fetch(t, s, address.Key()))
-
-		commit(room.Change{Destroy: true})
-		assert.Nil(t, fetch(t, s, address.Key()))
-		commit(room.Change{Destroy: true})
-		rooms, members = db.rows(t)
-		assert.Empty(t, rooms)
-		assert.Empty(t, members)
-	})
-}
-
-// A room from its creation to its end, by Update.
-func TestUpdate(t *testing.T) {
-	eachBackend(t, func(t *testing.T, db database) {
-		s := db.open(t, modeShared)
-		ctx := within(t, 20*time.Second)
-		address := addr("Lounge@Example.com")
-		update := func(want *room.Record, c *room.Change) {
-			t.Helper()
-			if c != nil {
-				c.Room = address
-			}
-			calls := 0
-			require.NoError(t, s.Update(ctx, address.Key(), func(r *room.Record) *room.Change {
-				calls++
-				assert.Equal(t, want, r)
-				return c
-			}))
-			assert.Equal(t, 1, calls)
-		}
-		update(nil, nil)
-		update(nil, &room.Change{})
-		update(nil, &room.Change{Create: true, Put: []room.Member{member("Alice@a.com", room.RoleOwner)}})
-		want := &room.Record{Address: address, Members: []room.Member{member("Alice@a.com", room.RoleOwner)}}
-		update(want, &room.Change{Put: []room.Member{member("bob@b.com", room.RoleInvited), member("ALICE@a.com", room.RoleAdmin)}})
-		want.Members = []room.Member{member("Alice@a.com", room.RoleAdmin), member("bob@b.com", room.RoleInvited)}
-		update(want, &room.Change{Delete: []sip.Address{addr("BOB@b.com"), addr("nobody@b.com")}})
-		want.Members = want.Members[:1]
-		update(want, nil)
-
-		// A change that does not go with the room as it is.
-		err := s.Update(ctx, address.Key(), func(*room.Record) *room.Change {
-			return &room.Change{Room: address, Create: true}
-		})
-		assert.ErrorIs(t, err, storage.ErrConflict)
-		err = s.Update(ctx, "nowhere@x.com", func(*room.Record) *room.Change {
-			return &room.Change{Room: addr("nowhere@x.com"), Put: []room.Member{member("a@b", 0)}}
-		})
-		assert.ErrorIs(t, err, storage.ErrConflict)
-
-		update(want, &room.Change{Destroy: true})
-		update(nil, nil)
-		rooms, members := db.rows(t)
-		assert.Empty(t, rooms)
-		assert.Empty(t, members)
 	})
 }
 

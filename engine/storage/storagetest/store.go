@@ -1,5 +1,8 @@
-// Package storagetest holds a Store for tests: it keeps rooms in memory and
-// fails on demand.
+// Package storagetest is for tests. Contract tries what every storage.Store
+// promises; Store is one of them, which keeps rooms in memory and fails on
+// demand.
+//
+// It knows packages storage, room, sip and log.
 package storagetest
 
 import (
@@ -145,6 +148,9 @@ func (s *Store) Commit(ctx context.Context, c *room.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.Commits++
+	if c.Empty() || c.Destroy && !c.Create && s.rooms[c.Room.Key()] == nil {
+		return nil
+	}
 	return s.write(c)
 }
 
@@ -224,7 +230,11 @@ func (s *Store) List(ctx context.Context) ([]room.Info, error) {
 // Close implements storage.Store.
 func (s *Store) Close() error { return nil }
 
+// enter begins a use of the store: it waits while the store is blocked.
 func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", storage.ErrTimeout, err)
+	}
 	s.mu.Lock()
 	gate := s.gate
 	s.mu.Unlock()

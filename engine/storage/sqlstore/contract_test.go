@@ -1,0 +1,23 @@
+package sqlstore
+
+import (
+	"testing"
+
+	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
+)
+
+func TestContract(t *testing.T) {
+	for _, b := range backends() {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			storagetest.Contract(t, func(t *testing.T, shared bool) storage.Store {
+				mode := modeDurable
+				if shared {
+					mode = modeShared
+				}
+				return b.fresh(t).open(t, mode)
+			})
+		})
+	}
+}
