@@ -1,6 +1,7 @@
 // Package storage is what the engine knows of a database: Store, with what it
-// promises and the errors that it returns. sqlstore implements it for SQL
-// databases, storagetest for tests.
+// promises and the errors that it returns, and Rows, the one place where it is
+// judged what rows mean that anybody may have written. sqlstore implements it
+// for SQL databases, storagetest for tests.
 //
 // It knows the types of package room in which rows are handed over, packages
 // sip and log, and the standard library.

@@ -6,13 +6,13 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"hash/maphash"
-	"strconv"
 
 	"github.com/jmoiron/sqlx"
 
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // loader is one run of Load. What it keeps of a room is small, and of a member
@@ -21,8 +21,7 @@ type loader struct {
 	s      *Store
 	room   func(sip.Address, bool)
 	member func(sip.Key, room.Member)
-	note   func(log.Note)
-	odd    *oddities
+	rows   *storage.Rows
 
 	index   map[sip.Key]int32
 	keys    []sip.Key
@@ -42,7 +41,7 @@ func (s *Store) Load(ctx context.Context, addRoom func(a sip.Address, private bo
 	addMember func(k sip.Key, m room.Member), note func(log.Note),
 ) error {
 	l := &loader{
-		s: s, room: addRoom, member: addMember, note: note, odd: newOddities(),
+		s: s, room: addRoom, member: addMember, rows: storage.ScanRows(note),
 		index: map[sip.Key]int32{}, orphans: map[sip.Key]bool{}, domains: map[string]string{},
 	}
 	if !s.d.unique {
@@ -60,14 +59,9 @@ func (s *Store) Load(ctx context.Context, addRoom func(a sip.Address, private bo
 		return fail(ctx, "load the rooms", err, classUnknown)
 	}
 	for i, k := range l.keys {
-		switch {
-		case !l.members[i]:
-			l.odd.next(note, oddNoMembers, scheme+string(k), "")
-		case !l.owner[i]:
-			l.odd.next(note, oddNoOwner, scheme+string(k), "")
-		}
+		l.rows.Whole(func() string { return roomColumn(k) }, l.members[i], l.owner[i])
 	}
-	l.odd.rest(note)
+	l.rows.Rest()
 	s.mu.Lock()
 	s.orphans = l.orphans
 	s.mu.Unlock()
@@ -81,18 +75,14 @@ func (l *loader) roomRow(rows *sqlx.Rows) error {
 		return err
 	}
 	a := sip.Address{User: string(*name), Host: l.domain(*domain)}
-	if !a.Usable() {
-		l.odd.next(l.note, oddRoomName, a.URI(), "")
-		return nil
-	}
 	k := a.Key()
-	if _, twice := l.index[k]; twice {
-		l.odd.next(l.note, oddRoomTwice, a.URI(), "")
-		return nil
+	twice := ""
+	if _, found := l.index[k]; found {
+		twice = a.URI()
 	}
-	private, odd := privateOf(flag)
-	if odd {
-		l.odd.next(l.note, oddRoomFlag, a.URI(), strconv.FormatInt(flag, 10))
+	private, ok := l.rows.Room(a, flag, twice)
+	if !ok {
+		return nil
 	}
 	l.index[k] = int32(len(l.keys))
 	l.keys = append(l.keys, k)
@@ -113,21 +103,14 @@ func (l *loader) memberRow(rows *sqlx.Rows) error {
 		if k, ok := roomKey(string(*name)); ok {
 			l.orphans[k] = true
 		}
-		l.odd.next(l.note, oddOrphan, strconv.Quote(string(*user)+"@"+string(*domain)), strconv.Quote(string(*name)))
+		l.rows.Orphan(string(*user)+"@"+string(*domain), string(*name))
 		return nil
 	}
 	m := room.Member{Address: sip.Address{User: string(*user), Host: l.domain(*domain)}}
-	if !m.Usable() {
-		l.odd.next(l.note, oddMemberName, m.URI(), "")
+	var ok bool
+	m.Role, ok = l.rows.Member(m.Address, flag, l.twice(i, *user, *domain), func() string { return roomColumn(l.keys[i]) })
+	if !ok {
 		return nil
-	}
-	if l.twice(i, *user, *domain) {
-		l.odd.next(l.note, oddMemberTwice, scheme+string(*user)+"@"+string(*domain), scheme+string(l.keys[i]))
-		return nil
-	}
-	var odd bool
-	if m.Role, odd = roleOf(flag); odd {
-		l.odd.next(l.note, oddMemberFlag, m.URI()+" of "+scheme+string(l.keys[i]), strconv.FormatInt(flag, 10))
 	}
 	l.members[i] = true
 	l.owner[i] = l.owner[i] || m.Role == room.RoleOwner

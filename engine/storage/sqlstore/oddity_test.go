@@ -233,7 +233,7 @@ func TestManyOddities(t *testing.T) {
 	}
 	db.exec(t, "INSERT INTO imc_rooms (name,domain,flag) VALUES "+strings.Join(values, ","))
 	notes := texts(load(t, db.open(t, modeDurable)).notes)
-	assert.Len(t, notes, 2*(maxSameOddities+1))
+	assert.Len(t, notes, 2*(20+1))
 	assert.Len(t, containing(notes, "and 980 more rows like this: room"), 2)
 }
 

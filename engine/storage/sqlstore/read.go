@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -15,6 +14,7 @@ import (
 
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // fetchChunk is how many rooms one query asks for. SQLite takes a thousand
@@ -288,16 +288,11 @@ func eachRow(ctx context.Context, conn *sqlx.Conn, f func(*sqlx.Rows) error, que
 // addRoom adds a room's row to the records, unless its room is there already
 // or it cannot be used.
 func (s *Store) addRoom(found map[sip.Key]*room.Record, k sip.Key, r *roomRow) {
-	switch {
-	case !r.addr.Usable():
-		s.met.first(s.note, oddRoomName, r.addr.URI(), "")
-	case found[k] != nil:
-		s.met.first(s.note, oddRoomTwice, found[k].URI(), "")
-	default:
-		private, odd := privateOf(r.flag)
-		if odd {
-			s.met.first(s.note, oddRoomFlag, r.addr.URI(), strconv.FormatInt(r.flag, 10))
-		}
+	twice := ""
+	if found[k] != nil {
+		twice = found[k].URI()
+	}
+	if private, ok := s.rows.Room(r.addr, r.flag, twice); ok {
 		found[k] = &room.Record{Address: r.addr, Private: private}
 	}
 }
@@ -310,28 +305,15 @@ func (s *Store) addMembers(record *room.Record, rows []memberRow) {
 	hasOwner := false
 	for i := range rows {
 		m := &rows[i]
-		switch {
-		case !m.addr.Usable():
-			s.met.first(s.note, oddMemberName, m.addr.URI(), "")
-			continue
-		case seen[m.key]:
-			s.met.first(s.note, oddMemberTwice, m.addr.URI(), record.URI())
+		role, ok := s.rows.Member(m.addr, m.flag, seen[m.key], record.URI)
+		if !ok {
 			continue
 		}
 		seen[m.key] = true
-		role, odd := roleOf(m.flag)
-		if odd {
-			s.met.first(s.note, oddMemberFlag, m.addr.URI()+" of "+record.URI(), strconv.FormatInt(m.flag, 10))
-		}
 		hasOwner = hasOwner || role == room.RoleOwner
 		record.Members = append(record.Members, room.Member{Address: m.addr, Role: role})
 	}
-	switch {
-	case len(record.Members) == 0:
-		s.met.first(s.note, oddNoMembers, record.URI(), "")
-	case !hasOwner:
-		s.met.first(s.note, oddNoOwner, record.URI(), "")
-	}
+	s.rows.Whole(record.URI, len(record.Members) > 0, hasOwner)
 }
 
 // List implements storage.Store.
@@ -357,7 +339,7 @@ func (s *Store) list(ctx context.Context) ([]room.Info, error) {
 				return nil // reported when the room is read
 			}
 			seen[k] = true
-			private, _ := privateOf(r.flag)
+			private, _ := storage.PrivateOf(r.flag)
 			list = append(list, room.Info{Address: r.addr, Private: private})
 			return nil
 		})
@@ -383,7 +365,7 @@ func (s *Store) RoomsOf(ctx context.Context, user sip.Key) (rooms []sip.Key, err
 			if err := rows.Scan(&a.User, &a.Host, &column, &flag); err != nil {
 				return err
 			}
-			role, _ := roleOf(flag)
+			role, _ := storage.RoleOf(flag)
 			if k, ok := roomKey(column); ok && a.Key() == user && role != room.RoleInvited {
 				rooms = append(rooms, k)
 			}

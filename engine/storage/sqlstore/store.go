@@ -6,7 +6,7 @@
 // find at least the rows of a key (dialect.fold) and what they find is
 // compared with the key once more. Rows are written with the flags of the
 // stock module and are read with whatever it and time have left in them; see
-// oddities.
+// storage.Rows.
 package sqlstore
 
 import (
@@ -76,13 +76,11 @@ type Store struct {
 	mode    int
 	rooms   table
 	members table
-	note    func(log.Note)
+	rows    *storage.Rows // judges what Update and Fetch read
 
 	writers, readers chan struct{} // hold a token for each that is at work
 
 	mu sync.Mutex // nothing else is locked while it is held
-	// met are the oddities that Update and Fetch have reported.
-	met *oddities
 	// orphans are rooms that do not exist and have members' rows, as Load
 	// found them: these go when such a room is created.
 	orphans map[sip.Key]bool
@@ -100,10 +98,12 @@ func Open(ctx context.Context, cfg Config) (*Store, []log.Note, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Store{src: src, mode: cfg.Mode, note: cfg.Note, met: newOddities()}
-	if s.note == nil {
-		s.note = func(log.Note) {}
+	s := &Store{src: src, mode: cfg.Mode}
+	note := cfg.Note
+	if note == nil {
+		note = func(log.Note) {}
 	}
+	s.rows = storage.NewRows(note)
 	notes, err := s.open(ctx, cfg)
 	if err != nil {
 		if s.db != nil {

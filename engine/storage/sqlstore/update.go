@@ -167,7 +167,7 @@ func (t *tx) touch(state *roomState) error {
 		return nil
 	}
 	r := &state.rooms[0]
-	_, err := t.exec("UPDATE "+t.s.rooms.quoted+" SET flag = ? WHERE id = ?", r.flag^flagNothing, r.id)
+	_, err := t.exec("UPDATE "+t.s.rooms.quoted+" SET flag = ? WHERE id = ?", r.flag^storage.FlagNothing, r.id)
 	return err
 }
 

@@ -126,7 +126,7 @@ func (t *tx) create(c *room.Change, inDoubt bool) (created bool, err error) {
 // insertRoom inserts a room, of which there are no rows, and its members.
 func (t *tx) insertRoom(c *room.Change) error {
 	_, err := t.exec("INSERT INTO "+t.s.rooms.quoted+" (name, domain, flag) VALUES (?, ?, ?)",
-		c.Room.User, c.Room.Host, roomFlag(c.Private))
+		c.Room.User, c.Room.Host, storage.FlagOf(c.Private))
 	if err != nil {
 		return err
 	}
