@@ -59,7 +59,7 @@ type Conference struct {
 	rare      rare
 
 	// mu guards what follows. Locks are taken in this order: reads.mu, mu,
-	// room.mu; turnstile.mu, outage.mu, listing.mu and rare.mu are leaves. None is
+	// Room.mu; turnstile.mu, outage.mu, listing.mu and rare.mu are leaves. None is
 	// held while the store or a callback is called, or while anything is
 	// waited for.
 	mu      sync.RWMutex

@@ -278,19 +278,7 @@ var contractTests = []struct {
 		name: "help and unknown commands",
 		set:  func(s *engine.Settings) { s.CommandStart = '/' },
 		steps: []step{
-			{"alice", "", "/help", 1, []string{"room:5060 -> alice:5070 | \r\n" +
-				"/create <room_name> - create new conference room\r\n" +
-				"/join [<room_name>] - join the conference room\r\n" +
-				"/invite <user_name> [<room_name>] - invite a user to join a conference room\r\n" +
-				"/add <user_name> [<room_name>] - add a user to a conference room\r\n" +
-				"/modify <user_name> <role> [<room_name>] - modify user role in a conference room\r\n" +
-				"/accept - accept invitation to join a conference room\r\n" +
-				"/reject - reject invitation to join a conference room\r\n" +
-				"/remove <user_name> [<room_name>] - remove a user from the conference room\r\n" +
-				"/members - list members is a conference room\r\n" +
-				"/rooms - list existing conference rooms\r\n" +
-				"/leave [<room_name>] - leave from a conference room\r\n" +
-				"/destroy [<room_name>] - destroy conference room\r\n"}},
+			{"alice", "", "/help", 1, []string{"room:5060 -> alice:5070 | " + help("/")}},
 			{"alice", "", "/Foo bar", 1, []string{"room:5060 -> alice:5070 | *** Invalid command 'Foo' (send '/help' for help)"}},
 			{"alice", "", "/" + strings.Repeat("x", 32768), -130, []string{"room:5060 -> alice:5070 | *** Invalid command (send '/help' for help)"}},
 			{"alice", "", "/", -20, []string{"room:5060 -> alice:5070 | *** No command given (send '/help' for help)"}},

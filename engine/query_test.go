@@ -94,7 +94,7 @@ func TestInvitationFailed(t *testing.T) {
 		out = c.InvitationFailed(t.Context(), m.From, m.To[0][0], m.Inviter, "1", "")
 		assert.Equal(t, engine.CodeOK, out.Code)
 		assert.Empty(t, out.Messages)
-		assert.Equal(t, engine.CodeInvite, c.InvitationFailed(t.Context(), "", "", "", "", "").Code)
+		assert.Equal(t, -50, c.InvitationFailed(t.Context(), "", "", "", "", "").Code)
 	}
 }
 

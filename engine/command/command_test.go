@@ -36,24 +36,6 @@ func TestTable(t *testing.T) {
 	assert.Panics(t, func() { register(&Command{Names: []string{"join"}}) })
 }
 
-// TestHelp: the stock module's lines in its order, which may be read off them.
-func TestHelp(t *testing.T) {
-	assert.Equal(t, []string{
-		"create <room_name> - create new conference room",
-		"join [<room_name>] - join the conference room",
-		"invite <user_name> [<room_name>] - invite a user to join a conference room",
-		"add <user_name> [<room_name>] - add a user to a conference room",
-		"modify <user_name> <role> [<room_name>] - modify user role in a conference room",
-		"accept - accept invitation to join a conference room",
-		"reject - reject invitation to join a conference room",
-		"remove <user_name> [<room_name>] - remove a user from the conference room",
-		"members - list members is a conference room",
-		"rooms - list existing conference rooms",
-		"leave [<room_name>] - leave from a conference room",
-		"destroy [<room_name>] - destroy conference room",
-	}, helpLines()[:len(stockOrder)])
-}
-
 // TestCodes holds the return codes against those of the stock module.
 func TestCodes(t *testing.T) {
 	for line, want := range map[string]int{
