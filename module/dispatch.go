@@ -12,12 +12,6 @@ import (
 // holds; what is more goes to the queue. It is what fits into one buffer.
 const directMax = ReplyMin
 
-// Answers to who wrote when the queue is full.
-const (
-	busyText   = "*** The server is busy, your message was not delivered"
-	busyInvite = "*** The server is busy, the invitation was not sent"
-)
-
 // dispatcher sends what comes of one request: directly, by the process that
 // asked, or through the queue.
 type dispatcher struct {
@@ -51,17 +45,10 @@ func (h *Host) handle(ctx context.Context, r *engine.Request, content *engine.Co
 	note(out, engine.LevelWarning, fmt.Sprintf("room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
 		clip(r.RequestURI), clip(r.From), h.queue.waiting()))
 	if content.MayBeAnswered() {
-		d.busy(r.RequestURI, r.From, busyText, o.Messages[0].InReplyTo, r.Socket)
+		m := engine.TextNotDelivered(r)
+		message(out, &m)
 	}
 	return engine.CodeText
-}
-
-// busy tells a user directly that the queue is full.
-func (d *dispatcher) busy(from, to, text, callID, socket string) {
-	message(d.out, &engine.Message{
-		From: from, To: [][]string{{to}}, ContentType: "text/plain",
-		Body: []byte(text), InReplyTo: callID, Socket: socket,
-	})
 }
 
 // notices dispatches notices, which are sent whether or not others are: what
@@ -85,7 +72,8 @@ func (d *dispatcher) notices(messages []engine.Message, code int) int {
 	return code
 }
 
-// uninvite withdraws invitations that are not sent, and tells who invited.
+// uninvite withdraws invitations that are not sent, and tells who invited,
+// directly.
 func (d *dispatcher) uninvite(h *head, to [][]string) {
 	for _, part := range to {
 		for _, user := range part {
@@ -94,7 +82,8 @@ func (d *dispatcher) uninvite(h *head, to [][]string) {
 			d.host.withdrawals.add(e)
 		}
 	}
-	d.busy(h.from, h.inviter, busyInvite, h.callID, h.socket)
+	m := engine.InvitationNotSent(h.from, h.inviter, h.callID, h.socket)
+	message(d.out, &m)
 }
 
 // message gives m to the queue if it has many recipients, has to wait for what

@@ -28,7 +28,7 @@ func assertBusy(t *testing.T, r result) {
 	assert.Equal(t, engine.CodeInvite, r.code)
 	require.Len(t, r.messages, 1)
 	assert.Equal(t, []string{user(0)}, r.messages[0].to)
-	assert.Equal(t, busyInvite, string(r.messages[0].body))
+	assert.Equal(t, "*** The server is busy, the invitation was not sent", string(r.messages[0].body))
 }
 
 // busyRoom makes a room with a text in the queue that leaves no room for more.
