@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/module"
+	"kamailio-imc/module/wire"
 )
 
 // The tests call the exports as C does, with C's structures. The memory in
@@ -28,11 +28,11 @@ type caller struct {
 func newCaller(tb testing.TB) *caller {
 	tb.Helper()
 	c := &caller{
-		t: tb, buf: make([]byte, module.ReplyMin),
-		versions: make([]atomic.Uint64, 64), counters: make([]atomic.Uint64, module.CounterRow),
+		t: tb, buf: make([]byte, wire.ReplyMin),
+		versions: make([]atomic.Uint64, 64), counters: make([]atomic.Uint64, wire.CounterRow),
 	}
 	c.reply.buf = (*cChar)(unsafe.Pointer(&c.buf[0]))
-	c.reply.cap = module.ReplyMin
+	c.reply.cap = wire.ReplyMin
 	tb.Cleanup(func() {
 		if process != nil {
 			process.Stop()
@@ -113,69 +113,69 @@ func TestConversation(t *testing.T) {
 	assert.Contains(t, message, "[alice]: hello")
 	assert.Contains(t, message, bob)
 
-	assert.EqualValues(t, 0, imc_engine_query(module.QueryRoomMember, slice(room), slice(bob), &c.reply))
+	assert.EqualValues(t, 0, imc_engine_query(cI32(wire.QueryRoomMember), slice(room), slice(bob), &c.reply))
 	assert.EqualValues(t, 1, c.reply.code)
-	assert.EqualValues(t, 0, imc_engine_query(module.QueryListRooms, cSlice{}, cSlice{}, &c.reply))
+	assert.EqualValues(t, 0, imc_engine_query(cI32(wire.QueryListRooms), cSlice{}, cSlice{}, &c.reply))
 	assert.Contains(t, c.records(), room)
 	assert.EqualValues(t, 0, imc_engine_more(&c.reply))
 	assert.Empty(t, c.records())
 
-	assert.EqualValues(t, 0, imc_engine_event(&cEvent{kind: module.EventUnsent, message: slice(message)}, &c.reply))
+	assert.EqualValues(t, 0, imc_engine_event(&cEvent{kind: cI32(wire.EventUnsent), message: slice(message)}, &c.reply))
 	assert.EqualValues(t, 1, c.reply.code)
 	assert.EqualValues(t, 0, imc_engine_next(0, &c.reply))
 	queued := c.records()
 	assert.Contains(t, queued, "[alice]: hello")
-	assert.EqualValues(t, 0, imc_engine_event(&cEvent{kind: module.EventSent, message: slice(queued)}, &c.reply))
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_event(&cEvent{kind: module.EventSent, message: slice(queued)}, &c.reply), "stale")
+	assert.EqualValues(t, 0, imc_engine_event(&cEvent{kind: cI32(wire.EventSent), message: slice(queued)}, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_event(&cEvent{kind: cI32(wire.EventSent), message: slice(queued)}, &c.reply), "stale")
 
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_start(c.settings(), &c.reply), "started already")
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_start(c.settings(), &c.reply), "started already")
 	assert.EqualValues(t, 0, imc_engine_stop(&c.reply))
 	status, _ = c.handle(alice, room, "hello")
-	assert.Equal(t, int(module.StatusTimeout), status)
+	assert.Equal(t, int(wire.StatusTimeout), status)
 }
 
 func TestBeforeStart(t *testing.T) {
 	c := newCaller(t)
 	status, code := c.handle(alice, room, "hello")
-	assert.Equal(t, []int{int(module.StatusStart), -1}, []int{status, code})
-	assert.EqualValues(t, module.StatusStart, imc_engine_query(1, slice(room), slice(bob), &c.reply))
-	assert.EqualValues(t, module.StatusStart, imc_engine_event(&cEvent{}, &c.reply))
-	assert.EqualValues(t, module.StatusStart, imc_engine_next(0, &c.reply))
-	assert.EqualValues(t, module.StatusStart, imc_engine_stop(&c.reply))
-	assert.EqualValues(t, module.StatusStart, imc_engine_more(&c.reply))
+	assert.Equal(t, []int{int(wire.StatusStart), -1}, []int{status, code})
+	assert.EqualValues(t, wire.StatusStart, imc_engine_query(1, slice(room), slice(bob), &c.reply))
+	assert.EqualValues(t, wire.StatusStart, imc_engine_event(&cEvent{}, &c.reply))
+	assert.EqualValues(t, wire.StatusStart, imc_engine_next(0, &c.reply))
+	assert.EqualValues(t, wire.StatusStart, imc_engine_stop(&c.reply))
+	assert.EqualValues(t, wire.StatusStart, imc_engine_more(&c.reply))
 }
 
 func TestNothingInPlaceOfSomething(t *testing.T) {
 	c := newCaller(t).start()
-	small := cReply{buf: c.reply.buf, cap: module.ReplyMin - 1}
-	for _, reply := range []*cReply{nil, {}, {cap: module.ReplyMin}, &small} {
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_start(c.settings(), reply))
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_handle(request(alice, room, "hello"), reply))
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_query(1, slice(room), slice(bob), reply))
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_more(reply))
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_event(&cEvent{kind: 3}, reply))
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_next(0, reply))
-		assert.EqualValues(t, module.StatusInvalid, imc_engine_stop(reply))
+	small := cReply{buf: c.reply.buf, cap: wire.ReplyMin - 1}
+	for _, reply := range []*cReply{nil, {}, {cap: wire.ReplyMin}, &small} {
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_start(c.settings(), reply))
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_handle(request(alice, room, "hello"), reply))
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_query(1, slice(room), slice(bob), reply))
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_more(reply))
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_event(&cEvent{kind: 3}, reply))
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_next(0, reply))
+		assert.EqualValues(t, wire.StatusInvalid, imc_engine_stop(reply))
 	}
 	fresh := newCaller(t)
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_more(&fresh.reply), "nothing was begun")
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_start(nil, &c.reply))
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_handle(nil, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_more(&fresh.reply), "nothing was begun")
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_start(nil, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_handle(nil, &c.reply))
 	assert.EqualValues(t, -1, c.reply.code)
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_event(nil, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_event(nil, &c.reply))
 
 	status, code := c.handle("", "", "")
 	assert.Equal(t, []int{0, -1}, []int{status, code})
 	bad := request(alice, room, "hello")
 	bad.body.s = nil
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_handle(bad, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_handle(bad, &c.reply))
 	bad = request(alice, room, "hello")
 	bad.from.len = 1 << 63
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_handle(bad, &c.reply))
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_query(1, cSlice{len: 5}, slice(bob), &c.reply))
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_event(&cEvent{kind: 3, user: cSlice{len: 5}}, &c.reply))
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_event(&cEvent{kind: 1, first: 1 << 31}, &c.reply))
-	assert.EqualValues(t, module.StatusInvalid, imc_engine_query(1234, slice(room), slice(bob), &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_handle(bad, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_query(1, cSlice{len: 5}, slice(bob), &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_event(&cEvent{kind: 3, user: cSlice{len: 5}}, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_event(&cEvent{kind: 1, first: 1 << 31}, &c.reply))
+	assert.EqualValues(t, wire.StatusInvalid, imc_engine_query(1234, slice(room), slice(bob), &c.reply))
 }
 
 func TestSettingsThatCannotBe(t *testing.T) {
@@ -213,7 +213,7 @@ func TestPanicIsRecovered(t *testing.T) {
 		defer finish(&status, &c.reply, begin(&c.reply))
 		panic("on purpose")
 	}()
-	assert.EqualValues(t, module.StatusPanic, status)
+	assert.EqualValues(t, wire.StatusPanic, status)
 	assert.Contains(t, c.records(), "panic: on purpose")
 	assert.Contains(t, c.records(), "boundary_test.go", "the stack")
 	_, code := c.handle(alice, room, "#create")
@@ -246,7 +246,7 @@ func FuzzHandle(f *testing.F) {
 			if c.records() == "" {
 				return
 			}
-			imc_engine_event(&cEvent{kind: module.EventSent, message: slice(c.records())}, &c.reply)
+			imc_engine_event(&cEvent{kind: cI32(wire.EventSent), message: slice(c.records())}, &c.reply)
 		}
 	})
 }
@@ -255,10 +255,10 @@ func FuzzHandle(f *testing.F) {
 func FuzzEvent(f *testing.F) {
 	message := "\x3b\x00\x00\x00\x01" + strings.Repeat("\x00", 9) + "\x06\x00\x00\x00room@h\x0a\x00\x00\x00sip:room@h" +
 		strings.Repeat("\x00", 16) + "\x01\x00\x00\x00\x09\x00\x00\x00sip:bob@h"
-	f.Add(int32(module.EventUnsent), uint32(0), []byte(message), "", "", "")
-	f.Add(int32(module.EventUnsent), uint32(7), []byte("garbage"), "", "", "")
-	f.Add(int32(module.EventSent), uint32(0), []byte{}, "", "", "")
-	f.Add(int32(module.EventInvitationFailed), uint32(0), []byte{}, room, bob, alice)
+	f.Add(int32(wire.EventUnsent), uint32(0), []byte(message), "", "", "")
+	f.Add(int32(wire.EventUnsent), uint32(7), []byte("garbage"), "", "", "")
+	f.Add(int32(wire.EventSent), uint32(0), []byte{}, "", "", "")
+	f.Add(int32(wire.EventInvitationFailed), uint32(0), []byte{}, room, bob, alice)
 	f.Fuzz(func(t *testing.T, kind int32, first uint32, message []byte, room, user, inviter string) {
 		c := newCaller(t).start()
 		c.handle(alice, "sip:room@h", "#create")
@@ -267,7 +267,7 @@ func FuzzEvent(f *testing.F) {
 			kind: cI32(kind), first: cU32(first), message: slice(string(message)),
 			room: slice(room), user: slice(user), inviter: slice(inviter), call_id: slice("c"),
 		}, &c.reply)
-		assert.Contains(t, []int{0, int(module.StatusInvalid)}, int(status), "%s", c.records())
+		assert.Contains(t, []int{0, int(wire.StatusInvalid)}, int(status), "%s", c.records())
 		imc_engine_next(0, &c.reply)
 		c.records()
 	})
@@ -286,7 +286,7 @@ func FuzzSettings(f *testing.F) {
 		s.cmd_start_char, s.db_url = slice(start), slice("none"+url) // no database there is
 		status := imc_engine_start(s, &c.reply)
 		c.records()
-		assert.Contains(t, []int{0, int(module.StatusInvalid), int(module.StatusStart)}, int(status))
+		assert.Contains(t, []int{0, int(wire.StatusInvalid), int(wire.StatusStart)}, int(status))
 		if status == 0 {
 			imc_engine_next(10, &c.reply)
 			c.records()

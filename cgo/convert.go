@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"kamailio-imc/module"
+	"kamailio-imc/module/wire"
 )
 
 // The structures of the boundary, by names that tests can use too.
@@ -54,10 +55,7 @@ func (c *converter) bytes(s cSlice) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(s.s)), int(s.len))
 }
 
-func (c *converter) text(s cSlice) string {
-	b := c.bytes(s)
-	return unsafe.String(unsafe.SliceData(b), len(b))
-}
+func (c *converter) text(s cSlice) wire.View { return wire.ViewBytes(c.bytes(s)) }
 
 // bufferOf returns the buffer of a reply with all its capacity, nil if it has
 // none.
@@ -69,15 +67,15 @@ func bufferOf(reply *cReply) []byte {
 }
 
 // begin starts a reply; nil if C gave no usable buffer.
-func begin(reply *cReply) *module.Reply {
+func begin(reply *cReply) *wire.Reply {
 	return replies.Begin(bufferOf(reply))
 }
 
 // finish is deferred by every export: it recovers from a panic and tells C
 // what is in the reply.
-func finish(status *C.int, reply *cReply, r *module.Reply) {
+func finish(status *C.int, reply *cReply, r *wire.Reply) {
 	if v := recover(); v != nil {
-		*status = C.int(module.Panicked(v, r))
+		*status = C.int(wire.Panicked(v, r))
 	}
 	if reply == nil {
 		return
@@ -103,16 +101,16 @@ func table(p *C.uint64_t, n uint64) (_ []atomic.Uint64, ok bool) {
 	return unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(p)), int(n)), true
 }
 
-// settingsOf converts settings. Their strings are C's memory.
-func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
+// settingsOf converts settings.
+func settingsOf(s *cSettings) (_ *module.Settings, ok bool) {
 	if s == nil {
-		return module.Settings{}, false
+		return nil, false
 	}
 	versions, ok1 := table(s.versions, uint64(s.n_versions))
 	counters, ok2 := table(s.counters, C.IMC_COUNTERS)
 	c := converter{}
 	start := c.bytes(s.cmd_start_char)
-	out := module.Settings{
+	out := &module.Settings{
 		Version:       c.text(s.version),
 		Roles:         module.Role(s.roles),
 		Mode:          int(s.db_mode),
@@ -133,7 +131,7 @@ func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
 	}
 	if !ok1 || !ok2 || c.bad || len(start) != 1 || s.n_host_fds > math.MaxInt16 ||
 		(s.n_host_fds > 0 && s.host_fds == nil) {
-		return module.Settings{}, false
+		return nil, false
 	}
 	out.CommandStart = start[0]
 	for _, fd := range unsafe.Slice(s.host_fds, int(s.n_host_fds)) {
@@ -142,13 +140,13 @@ func settingsOf(s *cSettings) (_ module.Settings, ok bool) {
 	return out, true
 }
 
-// requestOf converts a request. Its strings are C's memory.
-func requestOf(r *cRequest) (_ module.Request, ok bool) {
+// requestOf converts a request.
+func requestOf(r *cRequest) (_ wire.Request, ok bool) {
 	if r == nil {
-		return module.Request{}, false
+		return wire.Request{}, false
 	}
 	c := converter{}
-	out := module.Request{
+	out := wire.Request{
 		From:        c.text(r.from),
 		RequestURI:  c.text(r.request_uri),
 		CallID:      c.text(r.call_id),
@@ -160,14 +158,14 @@ func requestOf(r *cRequest) (_ module.Request, ok bool) {
 	return out, !c.bad
 }
 
-// eventOf converts an event. Its strings are C's memory.
-func eventOf(e *cEvent) (_ module.Event, ok bool) {
+// eventOf converts an event.
+func eventOf(e *cEvent) (_ wire.Event, ok bool) {
 	if e == nil || e.first > math.MaxInt32 {
-		return module.Event{}, false
+		return wire.Event{}, false
 	}
 	c := converter{}
-	out := module.Event{
-		Kind:    int(e.kind),
+	out := wire.Event{
+		Kind:    wire.EventKind(e.kind),
 		Code:    int(e.code),
 		First:   int(e.first),
 		Message: c.bytes(e.message),

@@ -24,14 +24,16 @@ import "C"
 import (
 	"time"
 
+	"kamailio-imc/engine"
 	"kamailio-imc/module"
+	"kamailio-imc/module/wire"
 )
 
 // The library in this process. All functions are called from the main thread,
 // so nothing guards it.
 var (
 	process *module.Process // nil until imc_engine_start succeeded
-	replies module.Replies
+	replies wire.Replies
 )
 
 func main() {}
@@ -64,7 +66,7 @@ func imc_engine_handle(request *C.imc_request_t, reply *C.imc_reply_t) (status C
 	if r == nil {
 		return C.IMC_ENGINE_EINVAL
 	}
-	r.Code = module.Refused
+	r.Code = engine.CodeMalformed
 	if process == nil {
 		return C.IMC_ENGINE_ESTART
 	}
@@ -91,7 +93,7 @@ func imc_engine_query(what C.int32_t, room, user C.imc_slice_t, reply *C.imc_rep
 	if c.bad {
 		return C.IMC_ENGINE_EINVAL
 	}
-	return C.int(process.Query(int(what), roomURI, userURI, r))
+	return C.int(process.Query(wire.Query(what), roomURI, userURI, r))
 }
 
 //export imc_engine_more

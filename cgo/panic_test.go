@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"kamailio-imc/module"
+	"kamailio-imc/module/wire"
 )
 
 // TestPanicOnDemand: the triggers of a debug build end in a code and a stack.
@@ -15,7 +15,7 @@ func TestPanicOnDemand(t *testing.T) {
 	c := newCaller(t).start()
 	for body, code := range map[string]int{"panic!": -200, "#panic!": -130} {
 		status, got := c.handle(alice, room, body)
-		assert.EqualValues(t, module.StatusPanic, status)
+		assert.EqualValues(t, wire.StatusPanic, status)
 		assert.Equal(t, code, got)
 		assert.Contains(t, c.records(), "panic: panic asked for by a MESSAGE")
 		assert.Contains(t, c.records(), "goroutine ")

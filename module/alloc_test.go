@@ -5,32 +5,33 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/module/moduletest"
+	"kamailio-imc/module/wire"
 )
 
-func textRequest() *engine.Request {
-	return &engine.Request{
-		From: user(0), RequestURI: room, CallID: "call",
-		ContentType: "text/plain", Body: []byte("How are you today?"),
-		Headers: "Supported: outbound, path\r\nSubject: greetings\r\nContent-Language: en\r\n",
+// sendText has a worker handle a text as the C side does, and reports whether
+// it goes on.
+func sendText(w *moduletest.Caller, p *Process) bool {
+	reply := w.Begin()
+	r := wire.Request{
+		From: wire.ViewOf("sip:user0@example.org"), RequestURI: wire.ViewOf(room), CallID: wire.ViewOf("call"),
+		ContentType: wire.ViewOf("text/plain"), Body: text,
+		Headers: wire.ViewOf("Supported: outbound, path\r\nSubject: greetings\r\nContent-Language: en\r\n"),
 	}
+	return p.Handle(&r, reply) == wire.StatusOK && reply.Code == 1
 }
+
+var text = []byte("How are you today?")
 
 func TestTextAllocatesNothing(t *testing.T) {
 	for _, members := range []int{2, 10, 30} {
-		s := start(t, 1, nil).ready()
-		w := s.workers[0]
-		w.room(room, members)
-		r := textRequest()
-		text := func() {
-			reply := w.replies.Begin(w.buf)
-			if w.p.Handle(r, reply) != StatusOK || reply.Code != 1 {
-				t.Fatal("text refused")
-			}
-		}
-		text()
-		assert.Zero(t, testing.AllocsPerRun(100, text), "%d members", members)
+		w := start(t, 1, nil).ready().Workers[0]
+		p := w.Process.(*Process)
+		w.MakeRoom(room, members)
+		require.True(t, sendText(w, p))
+		assert.Zero(t, testing.AllocsPerRun(100, func() { sendText(w, p) }), "%d members", members)
 	}
 }
 
@@ -38,14 +39,13 @@ func BenchmarkWorkerText(b *testing.B) {
 	for _, members := range []int{2, 10, 33} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
 			s := start(b, 1, nil).ready()
-			w := s.workers[0]
-			w.room(room, members)
-			s.host.drain()
-			r := textRequest()
+			w := s.Workers[0]
+			p := w.Process.(*Process)
+			w.MakeRoom(room, members)
+			s.Host.Drain()
 			b.ReportAllocs()
 			for b.Loop() {
-				reply := w.replies.Begin(w.buf)
-				if w.p.Handle(r, reply) != StatusOK || reply.Code != 1 {
+				if !sendText(w, p) {
 					b.Fatal("text refused")
 				}
 			}
@@ -56,14 +56,13 @@ func BenchmarkWorkerText(b *testing.B) {
 // BenchmarkHostText is a text that goes to the host each time.
 func BenchmarkHostText(b *testing.B) {
 	s := start(b, 1, nil).ready()
-	w := s.workers[0]
-	w.room(room, 10)
-	r := textRequest()
+	w := s.Workers[0]
+	p := w.Process.(*Process)
+	w.MakeRoom(room, 10)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.versions[hash("room@example.org")&uint64(len(s.versions)-1)].Add(1)
-		reply := w.replies.Begin(w.buf)
-		if w.p.Handle(r, reply) != StatusOK || reply.Code != 1 {
+		s.Versions.Raise([]byte("room@example.org"))
+		if !sendText(w, p) {
 			b.Fatal("text refused")
 		}
 	}

@@ -1,14 +1,14 @@
 package module
 
 import (
-	"bytes"
-	"context"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/module/host"
+	"kamailio-imc/module/wire"
+	"kamailio-imc/module/worker"
 )
 
 // Bounds of a worker's heap. Its cache of snapshots is not in it, but for an
@@ -18,37 +18,27 @@ const (
 	workerMemoryLimit = 16 << 20
 )
 
-// Request is a MESSAGE request; its fields are valid during a call.
-type Request = engine.Request
-
-// Refused is the code of a request that nothing is known of.
-const Refused = engine.CodeMalformed
-
 // Process is the library in one process. Its methods are for the process's
 // main thread, one at a time. What they write goes into the Reply; see its
 // Code and More. No argument is kept after a method returned.
 type Process struct {
-	settings Settings
-	counters counters
-	worker   *Worker // nil in a process that is both
-	host     *Host   // nil in a process that is worker only
+	handles bool           // it has the role of a worker
+	worker  *worker.Worker // nil in a process that is both
+	host    *host.Host     // nil in a process that is worker only
 }
 
 // Start starts the library. In a host it returns at once, see [Process.Next].
 // On an error the sockets in s are the caller's still.
-func Start(s Settings) (*Process, error) {
+func Start(s *Settings) (*Process, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	s.URL = strings.Clone(s.URL)
-	s.RoomsTable = strings.Clone(s.RoomsTable)
-	s.MembersTable = strings.Clone(s.MembersTable)
-	p := &Process{settings: s, counters: s.Counters}
+	p := &Process{handles: s.Roles&RoleWorker != 0}
 	var err error
 	if s.Roles&RoleHost != 0 {
-		p.host, err = newHost(&p.settings)
+		p.host, err = host.New(s.host())
 	} else {
-		p.worker, err = newWorker(&p.settings)
+		p.worker, err = worker.New(s.worker())
 	}
 	if err != nil {
 		return nil, err
@@ -69,168 +59,65 @@ func (p *Process) LimitRuntime() {
 	}
 }
 
-// Handle handles a MESSAGE request. Its fields are valid during the call.
-// reply.Code is what imc_manager() returns, also after a panic.
-func (p *Process) Handle(r *engine.Request, reply *Reply) Status {
+// Handle handles a MESSAGE request. reply.Code is what imc_manager() returns,
+// also after a panic.
+func (p *Process) Handle(r *wire.Request, reply *wire.Reply) wire.Status {
 	reply.Code = engine.CodeMalformed
-	if p.settings.Roles&RoleWorker == 0 {
-		return StatusInvalid
+	switch {
+	case !p.handles:
+		return wire.StatusInvalid
+	case p.worker != nil:
+		return p.worker.Handle(r, reply)
 	}
-	if p.worker == nil {
-		r = &engine.Request{
-			From:        strings.Clone(r.From),
-			RequestURI:  strings.Clone(r.RequestURI),
-			CallID:      strings.Clone(r.CallID),
-			ContentType: strings.Clone(r.ContentType),
-			Headers:     strings.Clone(r.Headers),
-			Socket:      strings.Clone(r.Socket),
-			Body:        bytes.Clone(r.Body),
-		}
-	}
-	content := engine.Classify(r, p.settings.CommandStart, p.settings.MaxHops)
-	reply.Code = engine.RefusalCode(r, &content)
-	defer p.count(content.Kind, reply)
-	debugHandle(r)
-	if out, settled := engine.Settle(r, &content); settled {
-		reply.Code = outcome(&out, reply)
-		return StatusOK
-	}
-	if p.worker != nil {
-		return p.worker.handle(r, &content, reply)
-	}
-	ctx, cancel, err := p.host.local()
-	if err != nil {
-		if m := engine.Unanswered(r, &content, false); m != nil {
-			message(reply, m)
-		}
-		note(reply, engine.LevelError, err.Error())
-		return StatusTimeout
-	}
-	defer cancel()
-	reply.Code = p.host.handle(ctx, r, &content, reply)
-	return StatusOK
-}
-
-// count counts a request of this kind.
-func (p *Process) count(kind engine.Kind, reply *Reply) {
-	switch kind {
-	case engine.KindCommand:
-		p.counters.add(CounterCommands, 1)
-	case engine.KindReceipt:
-		p.counters.add(CounterReceipts, 1)
-	case engine.KindLooped:
-		p.counters.add(CounterLooped, 1)
-	case engine.KindTyping:
-		if reply.Code > 0 {
-			p.counters.add(CounterTyping, 1)
-		}
-	case engine.KindText, engine.KindOther:
-		if reply.Code > 0 {
-			p.counters.add(CounterTexts, 1)
-		}
-	default:
-	}
-	if reply.Code < 0 {
-		p.counters.add(CounterRefused, 1)
-	}
+	return p.host.Handle(r, reply)
 }
 
 // Query answers a question about rooms.
-func (p *Process) Query(what int, room, user string, reply *Reply) Status {
+func (p *Process) Query(what wire.Query, room, user wire.View, reply *wire.Reply) wire.Status {
 	reply.Code = -1
-	if p.settings.Roles&RoleWorker == 0 {
-		return StatusInvalid
+	switch {
+	case !p.handles:
+		return wire.StatusInvalid
+	case p.worker != nil:
+		return p.worker.Query(what, room, user, reply)
 	}
-	if p.worker != nil {
-		return p.worker.query(what, room, user, reply)
-	}
-	ctx, cancel, err := p.host.local()
-	if err != nil {
-		note(reply, engine.LevelError, err.Error())
-		return StatusTimeout
-	}
-	defer cancel()
-	return p.host.query(ctx, what, strings.Clone(room), strings.Clone(user), reply,
-		func(code int) { reply.Code = code })
+	return p.host.Query(what, room, user, reply)
 }
 
 // More writes the records that did not fit into reply before. reply comes
 // from [Replies.Continue].
-func (p *Process) More(reply *Reply) Status {
+func (p *Process) More(reply *wire.Reply) wire.Status {
 	if p.worker != nil {
-		return p.worker.more(reply)
+		return p.worker.More(reply)
 	}
-	return StatusOK
+	return wire.StatusOK
 }
 
 // Event takes a report of what became of a MESSAGE. For EventUnsent of a
 // worker's MESSAGE, reply.Code is 1 if the rest is queued now, and
 // engine.CodeText if it is lost.
-func (p *Process) Event(e *Event, reply *Reply) Status {
+func (p *Process) Event(e *wire.Event, reply *wire.Reply) wire.Status {
 	if p.worker != nil {
-		return p.worker.event(e, reply)
+		return p.worker.Event(e, reply)
 	}
-	switch e.Kind {
-	case EventSent:
-		return p.host.sent(e)
-	case EventUnsent:
-		if id, ok := messageID(e.Message); ok && id != 0 {
-			return p.host.unsent(e, reply)
-		}
-		h, to, ok := parseMessage(e.Message)
-		if !ok || e.First < 0 || e.First > len(to) {
-			return StatusInvalid
-		}
-		if e.Code != 0 {
-			p.counters.add(CounterRetried, len(to)-e.First)
-		}
-		reply.Code = p.host.again(&h, to[e.First:], reply)
-		return StatusOK
-	case EventInvitationFailed:
-		reply.Code = engine.CodeOK
-		p.host.withdrawals.add(Event{
-			Kind: e.Kind, Code: e.Code,
-			Room: strings.Clone(e.Room), User: strings.Clone(e.User),
-			Inviter: strings.Clone(e.Inviter), CallID: strings.Clone(e.CallID),
-			Socket: strings.Clone(e.Socket),
-		})
-		return StatusOK
-	}
-	return StatusInvalid
+	return p.host.Event(e, reply)
 }
 
 // Next waits at most timeout for something to do on a host's main thread:
 // log lines, READY once, and at most one MESSAGE with an id, to be reported
 // with [Process.Event] as EventSent or EventUnsent.
-func (p *Process) Next(timeout time.Duration, reply *Reply) Status {
+func (p *Process) Next(timeout time.Duration, reply *wire.Reply) wire.Status {
 	if p.host == nil {
-		return StatusInvalid
+		return wire.StatusInvalid
 	}
-	return p.host.next(timeout, reply)
+	return p.host.Next(timeout, reply)
 }
 
 // Stop ends a host: no more requests are taken, storage is closed. What is
 // queued can still be taken with [Process.Next].
-func (p *Process) Stop() Status {
+func (p *Process) Stop() wire.Status {
 	if p.host == nil {
-		return StatusOK
+		return wire.StatusOK
 	}
-	return p.host.stop()
-}
-
-// local returns the context of a request of the host's own process, once the
-// rooms are loaded.
-func (h *Host) local() (context.Context, context.CancelFunc, error) {
-	if h.ended.Load() {
-		return nil, nil, errStopping
-	}
-	ctx, cancel := context.WithTimeout(h.ctx, h.settings.Timeout)
-	select {
-	case <-h.ready:
-		return ctx, cancel, nil
-	case <-h.failed:
-	case <-ctx.Done():
-	}
-	cancel()
-	return nil, nil, errNotReady
+	return p.host.Stop()
 }

@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"kamailio-imc/module/moduletest"
+	"kamailio-imc/module/wire"
 )
 
 // mailbox is what every user received, in order.
@@ -18,13 +21,22 @@ type mailbox struct {
 	got map[string][]string
 }
 
-func (b *mailbox) deliver(messages []sent) {
+func (b *mailbox) deliver(messages []moduletest.Sent) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range messages {
-		for _, to := range m.to {
-			b.got[to] = append(b.got[to], string(m.body))
+		for _, to := range m.To {
+			b.got[to] = append(b.got[to], string(m.Body))
 		}
+	}
+}
+
+func ended(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -32,20 +44,20 @@ func (b *mailbox) deliver(messages []sent) {
 // closed and nothing is left. Every third batch finds no memory first.
 func (s *system) pump(box *mailbox, done <-chan struct{}) {
 	for i := 0; ; i++ {
-		r := s.host.next(time.Millisecond)
-		if len(r.messages) == 0 {
-			if isClosed(done) && s.host.counter(CounterQueued) == 0 {
+		r := s.Host.Next(time.Millisecond)
+		if len(r.Messages) == 0 {
+			if ended(done) && s.Host.Counter(wire.CounterQueued) == 0 {
 				return
 			}
 			continue
 		}
-		e := &Event{Kind: EventSent, Message: r.records[0]}
+		e := &wire.Event{Kind: wire.EventSent, Message: r.Records[0]}
 		if i%3 == 0 {
-			e.Kind, e.Code, e.First = EventUnsent, -2, len(r.messages[0].to)/2
-			r.messages[0].to = r.messages[0].to[:e.First]
+			e.Kind, e.Code, e.First = wire.EventUnsent, -2, len(r.Messages[0].To)/2
+			r.Messages[0].To = r.Messages[0].To[:e.First]
 		}
-		box.deliver(r.messages)
-		assert.Equal(s.t, StatusOK, s.host.event(e).status)
+		box.deliver(r.Messages)
+		assert.Equal(s.Host.TB, wire.StatusOK, s.Host.Event(e).Status)
 	}
 }
 
@@ -57,9 +69,9 @@ func TestCrowd(t *testing.T) {
 	sizes := []int{2, 2, 5, 10, 12, 40, 60}
 	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize, s.QueueBytes = 10, 1<<30, 1<<30 }).ready()
 	for i, size := range sizes {
-		s.workers[0].room(fmt.Sprintf("sip:r%d@h", i), size)
+		s.Workers[0].MakeRoom(fmt.Sprintf("sip:r%d@h", i), size)
 	}
-	s.host.drain()
+	s.Host.Drain()
 
 	box := &mailbox{got: map[string][]string{}}
 	done, pumped := make(chan struct{}), make(chan struct{})
@@ -77,16 +89,16 @@ func TestCrowd(t *testing.T) {
 				for n := range texts {
 					k := (u + n) % workers
 					locks[k].Lock()
-					r := s.workers[k].handle(user(u), fmt.Sprintf("sip:r%d@h", i), fmt.Sprintf("r%d %d", i, n))
-					assert.Equal(t, 1, r.code, "%v", r.logs)
-					for j := range r.messages { // the worker's own sends
-						m := r.messages[j]
+					r := s.Workers[k].Handle(user(u), fmt.Sprintf("sip:r%d@h", i), fmt.Sprintf("r%d %d", i, n))
+					assert.Equal(t, 1, r.Code, "%v", r.Logs)
+					for j := range r.Messages { // the worker's own sends
+						m := r.Messages[j]
 						if rand.IntN(10) == 0 {
-							first := rand.IntN(len(m.to))
-							m.to = m.to[:first]
-							assert.Equal(t, 1, s.workers[k].event(&Event{Kind: EventUnsent, Code: -2, First: first, Message: r.records[j]}).code)
+							first := rand.IntN(len(m.To))
+							m.To = m.To[:first]
+							assert.Equal(t, 1, s.Workers[k].Event(&wire.Event{Kind: wire.EventUnsent, Code: -2, First: first, Message: r.Records[j]}).Code)
 						}
-						box.deliver([]sent{m})
+						box.deliver([]moduletest.Sent{m})
 					}
 					locks[k].Unlock()
 				}
@@ -113,10 +125,10 @@ func TestCrowd(t *testing.T) {
 	for to, bodies := range box.got {
 		for _, body := range bodies {
 			want[to+" "+body]--
-			var from, room, n int
-			_, err := fmt.Sscanf(body, "[user%d]: r%d %d", &from, &room, &n)
+			var from, in, n int
+			_, err := fmt.Sscanf(body, "[user%d]: r%d %d", &from, &in, &n)
 			require.NoError(t, err)
-			pair := fmt.Sprint(to, from, room)
+			pair := fmt.Sprint(to, from, in)
 			assert.Equal(t, last[pair], n, "order of %s", pair)
 			last[pair]++
 		}
@@ -131,7 +143,7 @@ func TestCrowd(t *testing.T) {
 func TestStorm(t *testing.T) {
 	const workers, users, rounds = 4, 8, 60
 	s := start(t, workers, func(s *Settings) { s.FanoutInline, s.QueueSize, s.QueueBytes = 4, 1<<30, 1<<30 }).ready()
-	s.workers[0].room(room, 1)
+	s.Workers[0].MakeRoom(room, 1)
 	box := &mailbox{got: map[string][]string{}}
 	done, pumped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -139,15 +151,15 @@ func TestStorm(t *testing.T) {
 		s.pump(box, done)
 	}()
 	var storm sync.WaitGroup
-	for k, w := range s.workers {
+	for k, w := range s.Workers {
 		storm.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(k), 1))
 			for range rounds {
 				u := user(1 + random.IntN(users))
 				body := []string{"#join", "#leave", "text", "#members", "#add " + user(1+random.IntN(users))}[random.IntN(5)]
-				r := w.handle(u, room, body)
-				assert.Equal(t, StatusOK, r.status)
-				w.handle(user(0), room, "owner's text")
+				r := w.Handle(u, room, body)
+				assert.Equal(t, wire.StatusOK, r.Status)
+				w.Handle(user(0), room, "owner's text")
 			}
 		})
 	}
@@ -157,22 +169,22 @@ func TestStorm(t *testing.T) {
 
 	var members []string
 	for u := range users + 1 {
-		if s.workers[u%workers].query(QueryRoomMember, room, user(u)).code == 1 {
+		if s.Workers[u%workers].Query(wire.QueryRoomMember, room, user(u)).Code == 1 {
 			members = append(members, user(u))
 		}
 	}
-	for _, w := range s.workers {
-		got := w.query(QueryListMembers, room, "").members
+	for _, w := range s.Workers {
+		got := w.Query(wire.QueryListMembers, room, "").Members
 		slices.Sort(got)
 		assert.Equal(t, members, got)
-		text := w.handle(user(0), room, "who is here?")
-		assert.Equal(t, 1, text.code)
-		var to []string
-		for _, m := range append(text.messages, s.host.drain()...) {
-			to = append(to, m.to...)
+		text := w.Handle(user(0), room, "who is here?")
+		assert.Equal(t, 1, text.Code)
+		to := []string{} // all may have left
+		for _, m := range append(text.Messages, s.Host.Drain()...) {
+			to = append(to, m.To...)
 		}
 		slices.Sort(to)
 		assert.Equal(t, members[1:], to)
 	}
-	assert.Equal(t, len(members), s.host.counter(CounterMembers))
+	assert.Equal(t, len(members), s.Host.Counter(wire.CounterMembers))
 }

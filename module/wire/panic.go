@@ -1,0 +1,36 @@
+package wire
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"kamailio-imc/engine"
+)
+
+// maxStackLines bounds the log of a panic.
+const maxStackLines = 64
+
+// PanicNotes describes a panic with the stack of the caller, a line each.
+func PanicNotes(v any) []engine.Note {
+	lines := strings.Split(strings.TrimSpace(string(debug.Stack())), "\n")
+	if len(lines) > maxStackLines {
+		lines = lines[:maxStackLines]
+	}
+	notes := []engine.Note{{Level: engine.LevelError, Text: fmt.Sprintf("panic: %v", v)}}
+	for _, line := range lines {
+		notes = append(notes, engine.Note{Level: engine.LevelError, Text: line})
+	}
+	return notes
+}
+
+// Panicked makes reply the answer to a call that ended in a panic with v: log
+// records with the stack, and the code as it was set before. It is to be
+// called by the deferred function that recovered.
+func Panicked(v any, reply *Reply) Status {
+	if reply != nil {
+		reply.Reset()
+		WriteNotes(reply, PanicNotes(v))
+	}
+	return StatusPanic
+}
