@@ -84,7 +84,7 @@ func imc_engine_query(what C.int32_t, room, user C.imc_slice_t, reply *C.imc_rep
 	if r == nil {
 		return C.IMC_ENGINE_EINVAL
 	}
-	r.Code = -1
+	r.Code = engine.CodeNo
 	if process == nil {
 		return C.IMC_ENGINE_ESTART
 	}

@@ -2,14 +2,16 @@ package engine
 
 import (
 	"context"
-	"errors"
 
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 )
 
-// ErrRoomNotFound answers queries for a room that does not exist.
-var ErrRoomNotFound = errors.New("room not found")
+// Return codes of the functions that ask about rooms, beside CodeOK.
+const (
+	CodeNo          = -1 // no such room, or not a member of it
+	CodeInvalidName = -2 // of the list of members: its room is no URI
+)
 
 // View returns the room as it is now, nil if there is none. In ModeDatabase it
 // is at most CacheTTL old by its ReadAt, or, while the database is away, as it
@@ -63,17 +65,13 @@ func (c *Conference) RoomMember(ctx context.Context, roomURI, userURI string) (b
 	return r.HasMember(sip.Key(key)), nil
 }
 
-// Members returns the room for a list of its members; room.View.All is what
-// the stock module lists. The error is ErrInvalidURI, ErrRoomNotFound or that
-// of the store.
+// Members returns the room for a list of its members, nil if there is none;
+// room.View.All is what the stock module lists. The error is ErrInvalidURI or
+// that of the store.
 func (c *Conference) Members(ctx context.Context, roomURI string) (*room.View, error) {
 	a, err := sip.ParseURI(roomURI)
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.View(ctx, a.Key())
-	if v == nil && err == nil {
-		err = ErrRoomNotFound
-	}
-	return v, err
+	return c.View(ctx, a.Key())
 }

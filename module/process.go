@@ -74,7 +74,7 @@ func (p *Process) Handle(r *wire.Request, reply *wire.Reply) wire.Status {
 
 // Query answers a question about rooms.
 func (p *Process) Query(what wire.Query, room, user wire.View, reply *wire.Reply) wire.Status {
-	reply.Code = -1
+	reply.Code = engine.CodeNo
 	switch {
 	case !p.handles:
 		return wire.StatusInvalid

@@ -8,12 +8,6 @@ import (
 	"kamailio-imc/module/wire"
 )
 
-// Codes of QueryListMembers beside 1.
-const (
-	codeNoRoom      = -1
-	codeInvalidName = -2
-)
-
 func (h *Host) serveQuery(payload []byte, a *wire.Answer) {
 	deadline, what, room, user, ok := wire.ParseQuery(payload)
 	if !ok {
@@ -26,7 +20,7 @@ func (h *Host) serveQuery(payload []byte, a *wire.Answer) {
 		return
 	}
 	defer cancel()
-	a.Code = -1
+	a.Code = engine.CodeNo
 	a.Status = h.query(ctx, what, room, user, a, &a.Code)
 }
 
@@ -50,10 +44,9 @@ func (h *Host) query(ctx context.Context, what wire.Query, room, user string, ou
 	if err != nil && !errors.Is(err, engine.ErrInvalidURI) {
 		wire.WriteLogf(out, engine.LevelError, "question about room %s: %v", wire.ForLog(room), err)
 	}
+	*code = engine.CodeNo
 	if yes && err == nil {
-		*code = 1
-	} else {
-		*code = -1
+		*code = engine.CodeOK
 	}
 	return wire.StatusOK
 }
@@ -64,7 +57,7 @@ func (h *Host) listRooms(ctx context.Context, out wire.Sink, code *int) wire.Sta
 		wire.WriteLogf(out, engine.LevelError, "list of rooms: %v", err)
 		return wire.StatusTimeout
 	}
-	*code = 1
+	*code = engine.CodeOK
 	for i := range rooms {
 		wire.WriteRoom(out, rooms[i].URI(), rooms[i].Members, rooms[i].Owner)
 	}
@@ -75,16 +68,16 @@ func (h *Host) listMembers(ctx context.Context, room string, out wire.Sink, code
 	v, err := h.conf.Members(ctx, room)
 	switch {
 	case errors.Is(err, engine.ErrInvalidURI):
-		*code = codeInvalidName
-		return wire.StatusOK
-	case errors.Is(err, engine.ErrRoomNotFound):
-		*code = codeNoRoom
+		*code = engine.CodeInvalidName
 		return wire.StatusOK
 	case err != nil:
 		wire.WriteLogf(out, engine.LevelError, "members of room %s: %v", wire.ForLog(room), err)
 		return wire.StatusTimeout
+	case v == nil:
+		*code = engine.CodeNo
+		return wire.StatusOK
 	}
-	*code = 1
+	*code = engine.CodeOK
 	wire.WriteRoom(out, v.URI, len(v.All), "")
 	for _, uri := range v.All {
 		wire.WriteMember(out, uri)

@@ -93,7 +93,7 @@ func (h *Host) serveFrame(kind wire.FrameKind, payload []byte, a *wire.Answer) {
 // which may take as long as the database does.
 func (h *Host) serveNotReady(kind wire.FrameKind, payload []byte, a *wire.Answer) {
 	a.Status = wire.StatusTimeout
-	a.Code = -1
+	a.Code = engine.CodeNo
 	if kind == wire.FrameRequest {
 		_, r, ok := wire.ParseRequest(payload)
 		if !ok {

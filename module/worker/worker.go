@@ -191,7 +191,7 @@ func (w *Worker) Query(what wire.Query, room, user wire.View, reply *wire.Reply)
 	w.frame = wire.AppendQuery(w.frame, deadline, what, room, user)
 	_, status, err := w.ask(deadline, reply, true)
 	if err != nil {
-		reply.Code = -1
+		reply.Code = engine.CodeNo
 		return w.unanswered(err, reply, "question about room %s not answered", wire.ForLog(room.Peek()))
 	}
 	return status
@@ -200,9 +200,9 @@ func (w *Worker) Query(what wire.Query, room, user wire.View, reply *wire.Reply)
 // look answers a question about one room from its snapshot.
 func (w *Worker) look(s snapshot.Snapshot, what wire.Query, user wire.View) int {
 	if what == wire.QueryRoomMember && w.find(s, user) < 0 {
-		return -1
+		return engine.CodeNo
 	}
-	return 1
+	return engine.CodeOK
 }
 
 // Event passes an event on to the host. For EventUnsent, reply.Code is 1 if
