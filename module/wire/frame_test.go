@@ -56,3 +56,22 @@ func TestPayloads(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, e, gotEvent)
 }
+
+// TestRequestIsCopied: what is kept of a request stands when C's memory is used
+// again.
+func TestRequestIsCopied(t *testing.T) {
+	memory := []byte("frtchs")
+	at := func(i int) View { return ViewBytes(memory[i : i+1]) }
+	r := Request{
+		From: at(0), RequestURI: at(1), ContentType: at(2), CallID: at(3), Headers: at(4), Socket: at(5), Body: memory,
+	}
+	seen, kept := r.Peek(), r.Copy()
+	assert.Equal(t, seen, kept)
+	assert.Equal(t, engine.Request{
+		From: "f", RequestURI: "r", ContentType: "t", CallID: "c", Headers: "h", Socket: "s", Body: []byte("frtchs"),
+	}, kept)
+	clear(memory)
+	assert.Equal(t, "f", kept.From)
+	assert.Equal(t, "\x00", r.From.Copy())
+	assert.Equal(t, "frtchs", string(kept.Body))
+}
