@@ -11,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module"
 	"kamailio-imc/module/wire"
 )
@@ -113,7 +114,7 @@ func settingsOf(s *cSettings) (_ *module.Settings, ok bool) {
 	out := &module.Settings{
 		Version:       c.text(s.version),
 		Roles:         module.Role(s.roles),
-		Mode:          int(s.db_mode),
+		Mode:          storage.Mode(s.db_mode),
 		CreateOnJoin:  s.create_on_join != 0,
 		MaxHops:       int(s.max_hops),
 		CheckOnCreate: s.check_on_create != 0,

@@ -22,20 +22,13 @@ import (
 	"kamailio-imc/engine/storage"
 )
 
-// Values of Settings.Mode, as of the parameter db_mode.
-const (
-	ModeMemory   = 0 // rooms live in memory only
-	ModeDurable  = 1 // rooms live in memory, every change is committed first
-	ModeDatabase = 2 // the database is the truth, shared with other nodes
-)
-
 // Settings of a Conference.
 type Settings struct {
 	CommandStart  byte // first byte of a command, '#' by default
 	MaxHops       int  // rooms that a text may have come through
 	CreateOnJoin  bool
 	CheckOnCreate bool
-	Mode          int
+	Mode          storage.Mode
 	CacheTTL      time.Duration // db_mode 2: how old rows may be that another node may have changed
 	// Changed is called when a change of a room is in force, before the
 	// command that made it is answered. It may call any method that reads.
@@ -218,7 +211,7 @@ func (c *Conference) text(ctx context.Context, req *sip.Request, content *sip.Co
 // current returns a room as it is now, nil if there is none. The error, in
 // ModeDatabase only, is that of fresh: the room is then as it was last read.
 func (c *Conference) current(ctx context.Context, k sip.Key) (*room.Room, error) {
-	if c.settings.Mode == ModeDatabase {
+	if c.settings.Mode == storage.ModeDatabase {
 		return c.fresh(ctx, k)
 	}
 	return c.lookup(k), nil

@@ -41,7 +41,7 @@ func TestConversations(t *testing.T) {
 		}
 		first, count = seed, 1
 	}
-	for _, mode := range []int{engine.ModeMemory, engine.ModeDurable, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeMemory, storage.ModeDurable, storage.ModeDatabase} {
 		t.Run(fmt.Sprintf("mode %d", mode), func(t *testing.T) {
 			t.Parallel()
 			for i := range count {
@@ -56,11 +56,11 @@ func FuzzConversation(f *testing.F) {
 	for seed := range uint64(3) {
 		f.Add(seed, byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, mode byte) { converseAs(t, seed, int(mode)%3) })
+	f.Fuzz(func(t *testing.T, seed uint64, mode byte) { converseAs(t, seed, storage.Mode(mode%3)) })
 }
 
 // converseAs runs the conversation with a number.
-func converseAs(t *testing.T, seed uint64, mode int) {
+func converseAs(t *testing.T, seed uint64, mode storage.Mode) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, uint64(mode)))
 	converse(t, fmt.Sprintf("IMC_SEED=%d, mode %d", seed, mode), mode, rnd.IntN)
@@ -71,7 +71,7 @@ type conversation struct {
 	t     *testing.T
 	name  string
 	roll  func(n int) int // decides what happens: one of n
-	mode  int
+	mode  storage.Mode
 	rules rules
 	store *faultyStore // nil in ModeMemory
 	nodes []*node
@@ -92,17 +92,17 @@ type node struct {
 	seen map[string][]*chatroom
 }
 
-func converse(t *testing.T, name string, mode int, roll func(int) int) {
+func converse(t *testing.T, name string, mode storage.Mode, roll func(int) int) {
 	t.Helper()
 	const steps = 400
 	synctest.Test(t, func(t *testing.T) {
 		c := &conversation{t: t, name: name, mode: mode, roll: roll, world: world{}, doubt: map[string]*chatroom{},
 			rules: rules{createOnJoin: roll(3) > 0, checkOnCreate: roll(4) == 0}}
-		if mode != engine.ModeMemory {
+		if mode != storage.ModeMemory {
 			c.store = &faultyStore{Store: storagetest.NewStore()}
 		}
 		c.nodes = make([]*node, 1)
-		if mode == engine.ModeDatabase {
+		if mode == storage.ModeDatabase {
 			c.nodes = make([]*node, 2)
 		}
 		for i := range c.nodes {
@@ -248,7 +248,7 @@ func (c *conversation) play(i int, s *saying, hurt bool) {
 			hangs = true
 			release = c.store.Block()
 		case 3:
-			if c.mode == engine.ModeDatabase {
+			if c.mode == storage.ModeDatabase {
 				c.store.BeforeWrite(func() {
 					raced = true
 					other := c.any()
@@ -281,7 +281,7 @@ func (c *conversation) play(i int, s *saying, hurt bool) {
 	c.note("%s", what)
 	c.judge(n, name, s, out, hangs || c.away > 0, fired)
 	if hangs || fired != nil && (errors.Is(fired.err, storage.ErrUnavailable) || errors.Is(fired.err, storage.ErrDoubtful)) {
-		if c.mode == engine.ModeDurable && !hangs && c.roll(3) == 0 {
+		if c.mode == storage.ModeDurable && !hangs && c.roll(3) == 0 {
 			c.restart(i)
 		}
 		c.recover()
@@ -294,7 +294,7 @@ const listsAge = 3 * time.Second
 
 // ask hands the request to a node.
 func (c *conversation) ask(n *node, s *saying) engine.Outcome {
-	if s.verb == "rooms" && c.mode == engine.ModeDatabase {
+	if s.verb == "rooms" && c.mode == storage.ModeDatabase {
 		time.Sleep(listsAge)
 	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), 4*time.Second)

@@ -24,8 +24,8 @@ import (
 // other one.
 func TestTwoNodes(t *testing.T) {
 	s := storagetest.NewStore()
-	a, _ := withStore(t, engine.ModeDatabase, s, nil)
-	b, _ := withStore(t, engine.ModeDatabase, s, nil)
+	a, _ := withStore(t, storage.ModeDatabase, s, nil)
+	b, _ := withStore(t, storage.ModeDatabase, s, nil)
 	for _, step := range []struct {
 		on   *engine.Conference
 		from string
@@ -57,7 +57,7 @@ func TestTwoNodes(t *testing.T) {
 func TestDatabaseOrder(t *testing.T) {
 	s := storagetest.NewStore(record("room", member("alice", room.RoleMember),
 		member("bob", room.RoleOwner), member("carol", room.RoleMember), member("dave", room.RoleMember)))
-	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	c, _ := withStore(t, storage.ModeDatabase, s, nil)
 	play(t, c, []step{
 		{"bob", "", "#list", 1, []string{"room -> bob | Members:\n[alice]\n[dave]\n[carol]\n*[bob]"}},
 		{"alice", "", "#leave", 1, []string{"room -> alice,dave,carol,bob | *** [alice] has left the room"}},
@@ -67,7 +67,7 @@ func TestDatabaseOrder(t *testing.T) {
 
 func TestRacesAreDecidedAgain(t *testing.T) {
 	s := storagetest.NewStore()
-	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	c, _ := withStore(t, storage.ModeDatabase, s, nil)
 	s.BeforeWrite(func() { s.Put(record("room", member("zoe", room.RoleOwner))) })
 	play(t, c, []step{{"alice", "", "#create", 1, []string{"room -> zoe,alice | *** [alice] has joined the room"}}})
 	s.BeforeWrite(func() { s.Drop(roomKey) })
@@ -80,7 +80,7 @@ func cacheTTL(t *testing.T) {
 	const ttl = 200 * time.Millisecond
 	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 	var bumped []sip.Key
-	c, _ := withStore(t, engine.ModeDatabase, s, func(set *engine.Settings) {
+	c, _ := withStore(t, storage.ModeDatabase, s, func(set *engine.Settings) {
 		set.CacheTTL = ttl
 		set.Changed = func(k sip.Key) { bumped = append(bumped, k) }
 	})
@@ -114,7 +114,7 @@ func readsAreShared(t *testing.T) {
 		rooms = append(rooms, record(fmt.Sprintf("room%d", i), member("alice", room.RoleOwner)))
 	}
 	s := storagetest.NewStore(rooms...)
-	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	c, _ := withStore(t, storage.ModeDatabase, s, nil)
 	release := s.Block()
 	var group sync.WaitGroup
 	read := func(name string) {
@@ -139,7 +139,7 @@ func readsAreShared(t *testing.T) {
 func TestOldReadDoesNotUndo(t *testing.T) {
 	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner)))
 	slow := &slowFetch{Store: s, reached: make(chan struct{}), goOn: make(chan struct{})}
-	c, _ := withStore(t, engine.ModeDatabase, slow, func(set *engine.Settings) { set.CacheTTL = time.Hour })
+	c, _ := withStore(t, storage.ModeDatabase, slow, func(set *engine.Settings) { set.CacheTTL = time.Hour })
 	read := make(chan engine.Outcome)
 	go func() { read <- send(t, c, "bob", "", "hello") }()
 	<-slow.reached
@@ -170,9 +170,9 @@ func (s *slowFetch) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*roo
 // A change that may be in the tables although its commit was not confirmed is
 // not called refused where other nodes may know of it.
 func TestDoubtfulShared(t *testing.T) {
-	for mode, want := range map[int]string{
-		engine.ModeDurable:  textAway,
-		engine.ModeDatabase: "*** The room's database did not confirm the change: please see whether it was made before you try again",
+	for mode, want := range map[storage.Mode]string{
+		storage.ModeDurable:  textAway,
+		storage.ModeDatabase: "*** The room's database did not confirm the change: please see whether it was made before you try again",
 	} {
 		s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 		c, _ := withStore(t, mode, s, nil)
@@ -186,7 +186,7 @@ func TestDoubtfulShared(t *testing.T) {
 func TestDatabaseAwayShared(t *testing.T) {
 	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)),
 		record("unread", member("alice", room.RoleOwner)))
-	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	c, l := withStore(t, storage.ModeDatabase, s, nil)
 	send(t, c, "bob", "", "hello")
 	s.Fail(storage.ErrUnavailable)
 	for range 3 {
@@ -225,7 +225,7 @@ func TestDatabaseAwayShared(t *testing.T) {
 // TestRefusedReads: the database answers, but does not let rooms be read.
 func TestRefusedReads(t *testing.T) {
 	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner)))
-	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	c, l := withStore(t, storage.ModeDatabase, s, nil)
 	s.Fail(errors.New("no such column"))
 	assert.Equal(t, engine.CodeText, send(t, c, "alice", "", "hello").Code)
 	assert.Equal(t, -100, send(t, c, "alice", "", "#members").Code)
@@ -238,7 +238,7 @@ func TestRefusedReads(t *testing.T) {
 // TestOutageFoundByAList: the first to meet the outage is #rooms.
 func TestOutageFoundByAList(t *testing.T) {
 	s := storagetest.NewStore(record("room", member("alice", room.RoleOwner)))
-	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	c, l := withStore(t, storage.ModeDatabase, s, nil)
 	s.Fail(storage.ErrUnavailable)
 	assert.Equal(t, -100, send(t, c, "alice", "", "#rooms").Code)
 	assert.Equal(t, []log.Level{log.Error}, l.levels())

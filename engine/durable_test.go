@@ -48,7 +48,7 @@ func (l *journal) levels() []log.Level {
 }
 
 // withStore returns a conference on a store, and its log.
-func withStore(t testing.TB, mode int, s storage.Store, change func(*engine.Settings)) (*engine.Conference, *journal) {
+func withStore(t testing.TB, mode storage.Mode, s storage.Store, change func(*engine.Settings)) (*engine.Conference, *journal) {
 	t.Helper()
 	l := &journal{}
 	set := settings()
@@ -66,9 +66,9 @@ func withStore(t testing.TB, mode int, s storage.Store, change func(*engine.Sett
 // TestContractInEveryMode plays the commands in the modes with a store: what
 // users see is the same.
 func TestContractInEveryMode(t *testing.T) {
-	for _, mode := range []int{engine.ModeDurable, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		for _, test := range contractTests {
-			if mode == engine.ModeDatabase && test.name == "the first member goes" {
+			if mode == storage.ModeDatabase && test.name == "the first member goes" {
 				continue // rows know joining order only, TestDatabaseOrder
 			}
 			t.Run(test.name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func changesAreCommittedFirst(t *testing.T) {
 			assert.NoError(t, err)
 		}
 	}
-	c, _ = withStore(t, engine.ModeDurable, s, set)
+	c, _ = withStore(t, storage.ModeDurable, s, set)
 	send(t, c, "alice", "", "#create")
 	send(t, c, "bob", "", "#join")
 	send(t, c, "bob", "", "#join")
@@ -158,7 +158,7 @@ func renderAll(o engine.Outcome) []string {
 
 func TestDatabaseAwayDurable(t *testing.T) {
 	s := storagetest.NewStore()
-	c, l := withStore(t, engine.ModeDurable, s, nil)
+	c, l := withStore(t, storage.ModeDurable, s, nil)
 	send(t, c, "alice", "", "#create")
 	send(t, c, "bob", "", "#join")
 	s.Fail(storage.ErrUnavailable)
@@ -190,7 +190,7 @@ func TestLostAnswer(t *testing.T) {
 		t.Run(body, func(t *testing.T) {
 			s := storagetest.NewStore(record("room",
 				member("alice", room.RoleOwner), member("bob", room.RoleAdmin), member("carol", room.RoleMember)))
-			c, l := withStore(t, engine.ModeDurable, s, nil)
+			c, l := withStore(t, storage.ModeDurable, s, nil)
 			from := "alice"
 			if body == "#leave" {
 				from = "carol"
@@ -212,7 +212,7 @@ func TestLostAnswer(t *testing.T) {
 
 func TestOtherFailures(t *testing.T) {
 	s := storagetest.NewStore()
-	c, l := withStore(t, engine.ModeDurable, s, nil)
+	c, l := withStore(t, storage.ModeDurable, s, nil)
 	s.Fail(storage.ErrValue)
 	play(t, c, []step{{"alice", "", "#create", -30, []string{"room:5060 -> alice:5070 | *** The room cannot be changed: its database cannot hold one of the names"}}})
 	s.Fail(errors.New("table is read-only"))
@@ -225,7 +225,7 @@ func TestOtherFailures(t *testing.T) {
 // TestForeignWriter: somebody else wrote the room's rows. They count.
 func TestForeignWriter(t *testing.T) {
 	s := storagetest.NewStore()
-	c, l := withStore(t, engine.ModeDurable, s, nil)
+	c, l := withStore(t, storage.ModeDurable, s, nil)
 	s.Put(record("room", member("zoe", room.RoleOwner)))
 	play(t, c, []step{{"alice", "", "#create", 1, []string{"room -> zoe,alice | *** [alice] has joined the room"}}})
 	s.Drop(roomKey)
@@ -235,7 +235,7 @@ func TestForeignWriter(t *testing.T) {
 
 // TestWaitsAreBounded: a database that hangs holds nobody longer than allowed.
 func TestWaitsAreBounded(t *testing.T) {
-	for _, mode := range []int{engine.ModeDurable, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		s := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 		c, l := withStore(t, mode, s, nil)
 		send(t, c, "bob", "", "hello")

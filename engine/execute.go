@@ -28,9 +28,9 @@ func (c *Conference) execute(ctx context.Context, o *command.Order) Outcome {
 	var done executed
 	var failed *command.Refusal
 	switch c.settings.Mode {
-	case ModeDurable:
+	case storage.ModeDurable:
 		done, failed = c.executeDurable(ctx, o, key)
-	case ModeDatabase:
+	case storage.ModeDatabase:
 		done, failed = c.executeShared(ctx, o, key)
 	default:
 		r := c.lookup(key)
@@ -209,7 +209,7 @@ func (c *Conference) writeFailed(o *command.Order, k sip.Key, err error) *comman
 	c.failed(err)
 	level, text := log.Error, textRows
 	switch {
-	case errors.Is(err, storage.ErrDoubtful) && c.settings.Mode == ModeDatabase:
+	case errors.Is(err, storage.ErrDoubtful) && c.settings.Mode == storage.ModeDatabase:
 		return o.RefuseForNow(textDoubt)
 	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, storage.ErrTimeout), errors.Is(err, storage.ErrDoubtful):
 		return o.RefuseForNow(textAway)

@@ -38,7 +38,7 @@ func (c *conversation) judge(n *node, name string, s *saying, out engine.Outcome
 			n.seen[name] = nil
 		}
 		n.seen[name] = append(n.seen[name], want.after)
-	case c.mode == engine.ModeDurable && fired == nil && !writes:
+	case c.mode == storage.ModeDurable && fired == nil && !writes:
 		c.accept(s, out, want) // memory is enough
 	case s.verb == "":
 		c.acceptStale(n, name, s, out)
@@ -47,7 +47,7 @@ func (c *conversation) judge(n *node, name string, s *saying, out engine.Outcome
 		if fired == nil || !errors.Is(fired.err, storage.ErrDoubtful) {
 			return
 		}
-		if c.mode == engine.ModeDatabase {
+		if c.mode == storage.ModeDatabase {
 			if !strings.Contains(string(out.Messages[0].Body), "did not confirm") {
 				c.failf("the sender is not told of the doubt")
 			}
@@ -72,7 +72,7 @@ func (c *conversation) expect(r *chatroom, s *saying) reply {
 // may know while the database is away.
 func (c *conversation) acceptStale(n *node, name string, s *saying, out engine.Outcome) {
 	states := n.seen[name]
-	if c.mode == engine.ModeDurable {
+	if c.mode == storage.ModeDurable {
 		states = []*chatroom{c.world[name]}
 	}
 	if len(states) == 0 {

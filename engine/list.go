@@ -27,7 +27,7 @@ const (
 // Rooms returns all rooms in the order of their creation. The error, in
 // ModeDatabase only, is that of the store.
 func (c *Conference) Rooms(ctx context.Context) ([]room.Info, error) {
-	if c.settings.Mode == ModeDatabase {
+	if c.settings.Mode == storage.ModeDatabase {
 		return c.storedRooms(ctx)
 	}
 	rooms := c.all()
@@ -42,7 +42,7 @@ func (c *Conference) Rooms(ctx context.Context) ([]room.Info, error) {
 func (c *Conference) listRooms(ctx context.Context, o *command.Order) Outcome {
 	sender := o.From.Key()
 	var list command.RoomList
-	if c.settings.Mode == ModeDatabase {
+	if c.settings.Mode == storage.ModeDatabase {
 		infos, member, err := c.listing.visible(ctx, c, sender)
 		if err != nil {
 			return c.refused(o, o.Refuse("The rooms cannot be listed now, because their database does not answer: please try again later"))

@@ -7,6 +7,7 @@ import (
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // reportEvery is how often a long load is reported.
@@ -17,7 +18,7 @@ const reportEvery = 2 * time.Second
 // seconds and at the end with what has been read so far, note with what is odd
 // about rows. The error is that of the store.
 func (c *Conference) Load(ctx context.Context, progress func(rooms, members int), note func(log.Note)) error {
-	if c.settings.Mode != ModeDurable {
+	if c.settings.Mode != storage.ModeDurable {
 		return nil
 	}
 	// What is read of each room, by room.at, until its roster is made.

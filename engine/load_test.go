@@ -29,7 +29,7 @@ func record(name string, members ...room.Member) *room.Record {
 func durable(t testing.TB, s *storagetest.Store) *engine.Conference {
 	t.Helper()
 	set := settings()
-	set.Mode = engine.ModeDurable
+	set.Mode = storage.ModeDurable
 	c := engine.New(set, s)
 	t.Cleanup(c.Close)
 	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(n log.Note) { t.Error(n.Text) }))
@@ -59,10 +59,10 @@ func TestLoadFails(t *testing.T) {
 	s := storagetest.NewStore()
 	s.Fail(storage.ErrSchema)
 	set := settings()
-	set.Mode = engine.ModeDurable
+	set.Mode = storage.ModeDurable
 	err := engine.New(set, s).Load(t.Context(), func(int, int) {}, func(log.Note) {})
 	require.ErrorIs(t, err, storage.ErrSchema)
-	for _, mode := range []int{engine.ModeMemory, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeMemory, storage.ModeDatabase} {
 		set.Mode = mode
 		require.NoError(t, engine.New(set, s).Load(t.Context(), nil, nil))
 	}
@@ -99,7 +99,7 @@ func TestMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	set := settings()
-	set.Mode = engine.ModeDurable
+	set.Mode = storage.ModeDurable
 	b := &bulk{rooms: 10_000, members: 10}
 	c := engine.New(set, b)
 	require.NoError(t, c.Load(t.Context(), func(int, int) {}, func(log.Note) {}))

@@ -5,6 +5,7 @@ import (
 
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // Return codes of the functions that ask about rooms, beside CodeOK.
@@ -17,7 +18,7 @@ const (
 // is at most CacheTTL old by its ReadAt, or, while the database is away, as it
 // was last read; the error then says that nothing is known of the room.
 func (c *Conference) View(ctx context.Context, k sip.Key) (*room.View, error) {
-	if c.settings.Mode != ModeDatabase {
+	if c.settings.Mode != storage.ModeDatabase {
 		if r := c.lookup(k); r != nil {
 			return r.View(), nil
 		}

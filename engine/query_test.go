@@ -9,11 +9,12 @@ import (
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/engine/storage/storagetest"
 )
 
 func TestQueries(t *testing.T) {
-	for _, mode := range []int{engine.ModeMemory, engine.ModeDurable, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeMemory, storage.ModeDurable, storage.ModeDatabase} {
 		c, _ := withStore(t, mode, storagetest.NewStore(), nil)
 		send(t, c, "alice", "", "#create")
 		send(t, c, "alice", "", "#invite bob")
@@ -65,7 +66,7 @@ func TestQueries(t *testing.T) {
 }
 
 func TestInvitationFailed(t *testing.T) {
-	for _, mode := range []int{engine.ModeMemory, engine.ModeDurable, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeMemory, storage.ModeDurable, storage.ModeDatabase} {
 		s := storagetest.NewStore()
 		c, _ := withStore(t, mode, s, nil)
 		send(t, c, "alice", "", "#create private")

@@ -56,7 +56,7 @@ func TestBigRoomHoldsUpNoSmallOne(t *testing.T) {
 	}
 	rooms = append(rooms, record("small", member("u0", room.RoleOwner), member("u1", room.RoleMember)))
 	s := &hooked{Store: storagetest.NewStore(rooms...)}
-	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	c, _ := withStore(t, storage.ModeDatabase, s, nil)
 	send(t, c, "u0", "small", "its size is known now")
 	goOn := make(chan struct{})
 	s.hook(func(keys []sip.Key) {
@@ -84,7 +84,7 @@ func TestBigRoomHoldsUpNoSmallOne(t *testing.T) {
 func TestRefusalTouchesNothing(t *testing.T) {
 	inner := storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))
 	s := &hooked{Store: inner}
-	c, _ := withStore(t, engine.ModeDatabase, s, nil)
+	c, _ := withStore(t, storage.ModeDatabase, s, nil)
 	reached, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	s.hook(func([]sip.Key) {
@@ -108,7 +108,7 @@ func TestRefusalTouchesNothing(t *testing.T) {
 // is tried, is logged with its stack, and who waits gets an answer.
 func TestPanicInAGoroutine(t *testing.T) {
 	s := &hooked{Store: storagetest.NewStore(record("room", member("alice", room.RoleOwner), member("bob", room.RoleMember)))}
-	c, l := withStore(t, engine.ModeDatabase, s, nil)
+	c, l := withStore(t, storage.ModeDatabase, s, nil)
 	s.hook(func([]sip.Key) { panic("a defect") })
 	assert.Equal(t, engine.CodeText, send(t, c, "bob", "", "hello").Code)
 	l.mu.Lock()
@@ -136,7 +136,7 @@ func TestRoomsAreCut(t *testing.T) {
 		r.Private = i%10 == 0
 		rooms = append(rooms, r)
 	}
-	for _, mode := range []int{engine.ModeDurable, engine.ModeDatabase} {
+	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		s := storagetest.NewStore(rooms...)
 		c, _ := withStore(t, mode, s, nil)
 		for user, visible := range map[string]int{"alice": count, "bob": count - count/10} {
@@ -152,7 +152,7 @@ func TestRoomsAreCut(t *testing.T) {
 			assert.True(t, strings.HasSuffix(last, fmt.Sprintf("\n*** %d more rooms are not shown: send '#join <room_name>' to enter one", visible-shown)), last[len(last)-100:])
 			assert.Greater(t, shown, 1000)
 		}
-		if mode != engine.ModeDatabase {
+		if mode != storage.ModeDatabase {
 			continue
 		}
 		before, began := s.Counts().Lists, time.Now()

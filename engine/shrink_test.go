@@ -9,12 +9,13 @@ import (
 
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // TestKnownRoomsAreBounded: in ModeDatabase rooms that were not used lately are
 // forgotten, however many there are in all.
 func TestKnownRoomsAreBounded(t *testing.T) {
-	c := New(Settings{CommandStart: '#', Mode: ModeDatabase}, nil)
+	c := New(Settings{CommandStart: '#', Mode: storage.ModeDatabase}, nil)
 	now := time.Now()
 	read := func(i int, at time.Time) {
 		r := room.From(&room.Record{Address: sip.Address{User: fmt.Sprintf("r%d", i), Host: "h"}, Members: []room.Member{{Address: sip.Address{User: "a", Host: "h"}, Role: room.RoleOwner}}})

@@ -74,20 +74,20 @@ func TestStormInMemory(t *testing.T) {
 
 func TestStormDurable(t *testing.T) {
 	s := storagetest.NewStore()
-	c, l := withStore(t, engine.ModeDurable, s, nil)
+	c, l := withStore(t, storage.ModeDurable, s, nil)
 	storm(t, []*engine.Conference{c}, 30, 200)
 	checkInvariants(t, c)
 	owned(t, c)
 	sameAsStored(t, c, s)
 	assert.Empty(t, l.levels())
-	again, _ := withStore(t, engine.ModeDurable, s, nil)
+	again, _ := withStore(t, storage.ModeDurable, s, nil)
 	sameAsStored(t, again, s)
 }
 
 func TestStormOfTwoNodes(t *testing.T) {
 	s := storagetest.NewStore()
-	a, l := withStore(t, engine.ModeDatabase, s, nil)
-	b, _ := withStore(t, engine.ModeDatabase, s, nil)
+	a, l := withStore(t, storage.ModeDatabase, s, nil)
+	b, _ := withStore(t, storage.ModeDatabase, s, nil)
 	storm(t, []*engine.Conference{a, b}, 30, 100)
 	owned(t, a)
 	sameAsStored(t, a, s)
@@ -99,7 +99,7 @@ func TestStormOfTwoNodes(t *testing.T) {
 // end memory and rows agree.
 func TestStormWithFailures(t *testing.T) {
 	s := storagetest.NewStore()
-	c, l := withStore(t, engine.ModeDurable, s, nil)
+	c, l := withStore(t, storage.ModeDurable, s, nil)
 	for round := range 4 {
 		var group sync.WaitGroup
 		group.Go(func() { storm(t, []*engine.Conference{c}, 20, 50) })

@@ -2,6 +2,7 @@ package module
 
 import (
 	"fmt"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/host"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
@@ -23,7 +24,7 @@ const (
 type Settings struct {
 	Version       wire.View // of imc.so: this library works with no other
 	Roles         Role
-	Mode          int // db_mode
+	Mode          storage.Mode // db_mode
 	CreateOnJoin  bool
 	CheckOnCreate bool
 	CommandStart  byte          // first byte of a command's body
@@ -58,7 +59,7 @@ func (s *Settings) check() error {
 		return bad("imc.so is version %s, imc_engine.so version %s: install both of one build", s.Version.Peek(), version)
 	case s.Roles&^(RoleWorker|RoleHost) != 0 || s.Roles == 0:
 		return bad("roles %d", s.Roles)
-	case s.Mode < 0 || s.Mode > 2:
+	case !s.Mode.Valid():
 		return bad("db_mode %d", s.Mode)
 	case s.CommandStart == 0:
 		return bad("no command start character")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
 )
@@ -138,7 +139,7 @@ func (h *Host) fail() {
 
 func (h *Host) load() error {
 	s := h.settings
-	if s.Mode != engine.ModeMemory {
+	if s.Mode != storage.ModeMemory {
 		open := s.Open
 		if open == nil {
 			open = openSQL
@@ -171,7 +172,7 @@ func (h *Host) load() error {
 	if err != nil {
 		return err
 	}
-	if s.Mode == engine.ModeDurable {
+	if s.Mode == storage.ModeDurable {
 		rooms, members := h.conf.Counts()
 		h.notes.addf(engine.LevelNotice, "%d rooms with %d members loaded in %v",
 			rooms, members, time.Since(began).Round(time.Millisecond))

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
 )
@@ -232,8 +233,8 @@ func TestStop(t *testing.T) {
 
 func TestStorageThatCannotBeOpened(t *testing.T) {
 	s := start(t, 1, func(s *Settings) {
-		s.Mode = engine.ModeDurable
-		s.Open = func(context.Context, *Storage, int, func(engine.Note)) (engine.Store, []engine.Note, error) {
+		s.Mode = storage.ModeDurable
+		s.Open = func(context.Context, *Storage, storage.Mode, func(engine.Note)) (engine.Store, []engine.Note, error) {
 			return nil, []engine.Note{{Level: engine.LevelNotice, Text: "trying"}}, errors.New("no such database")
 		}
 	})

@@ -11,16 +11,17 @@ import (
 
 	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
 )
 
 // withStore starts the system in a mode with a database.
-func withStore(t *testing.T, mode int, ttl time.Duration, store *enginetest.Store) *system {
+func withStore(t *testing.T, mode storage.Mode, ttl time.Duration, store *enginetest.Store) *system {
 	t.Helper()
 	return start(t, 2, func(s *Settings) {
 		s.Mode, s.CacheTTL, s.Timeout = mode, ttl, time.Second
-		s.Open = func(context.Context, *Storage, int, func(engine.Note)) (engine.Store, []engine.Note, error) {
+		s.Open = func(context.Context, *Storage, storage.Mode, func(engine.Note)) (engine.Store, []engine.Note, error) {
 			return store, nil, nil
 		}
 	})
@@ -45,7 +46,7 @@ func record(users ...int) *engine.RoomRecord {
 // is back, and who reported it does not wait.
 func TestInvitationFailsWhileTheDatabaseIsAway(t *testing.T) {
 	const guest = "sip:guest@example.org"
-	for _, mode := range []int{1, 2} {
+	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		store := enginetest.NewStore()
 		s := withStore(t, mode, 0, store).ready()
 		w := s.Workers[0]
@@ -73,7 +74,7 @@ func TestInvitationFailsWhileTheDatabaseIsAway(t *testing.T) {
 // TestMemberThatNoSnapshotHolds: a table may hold longer names than commands
 // let anybody have.
 func TestMemberThatNoSnapshotHolds(t *testing.T) {
-	for _, mode := range []int{1, 2} {
+	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		rec := record(0, 1, 2)
 		rec.Members[2].User = strings.Repeat("\U0001f600", 64)
 		long := "sip:" + rec.Members[2].User + "@example.org"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
 	"kamailio-imc/module/worker"
@@ -149,7 +150,7 @@ func (h *Host) serveRequest(payload []byte, whole bool, a *wire.Answer) {
 // the room is large, has MESSAGEs in the queue or a member whose URI is too
 // long for a snapshot, or the database has to be asked each time.
 func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *wire.Answer) bool {
-	if !snapshot.Suffices(r) || h.settings.Mode == engine.ModeDatabase && h.settings.CacheTTL == 0 {
+	if !snapshot.Suffices(r) || h.settings.Mode == storage.ModeDatabase && h.settings.CacheTTL == 0 {
 		return false
 	}
 	address, err := engine.ParseURI(r.RequestURI)
@@ -174,7 +175,7 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *wire.Answ
 		return false
 	}
 	ttl := time.Duration(0)
-	if h.settings.Mode == engine.ModeDatabase {
+	if h.settings.Mode == storage.ModeDatabase {
 		ttl = h.settings.CacheTTL - time.Since(v.ReadAt)
 		if ttl <= 0 {
 			return false

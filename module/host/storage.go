@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/engine/storage/sqlstore"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/worker"
@@ -14,7 +15,7 @@ import (
 type Settings struct {
 	worker.Intake
 	Version       string // of the library, for the log
-	Mode          int
+	Mode          storage.Mode
 	CreateOnJoin  bool
 	CheckOnCreate bool
 	FanoutInline  int           // recipients that a worker sends to by itself at most
@@ -40,10 +41,10 @@ type Storage struct {
 // Opener opens the storage of db_mode 1 and 2. The notes that it returns are
 // for the log, as are those that it hands to note later. No text of theirs,
 // nor of the error, holds the password of the URL.
-type Opener func(ctx context.Context, s *Storage, mode int, note func(engine.Note)) (engine.Store, []engine.Note, error)
+type Opener func(ctx context.Context, s *Storage, mode storage.Mode, note func(engine.Note)) (engine.Store, []engine.Note, error)
 
 // openSQL opens a database.
-func openSQL(ctx context.Context, s *Storage, mode int, note func(engine.Note)) (engine.Store, []engine.Note, error) {
+func openSQL(ctx context.Context, s *Storage, mode storage.Mode, note func(engine.Note)) (engine.Store, []engine.Note, error) {
 	store, notes, err := sqlstore.Open(ctx, sqlstore.Config{
 		URL:          s.URL,
 		RoomsTable:   s.RoomsTable,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/wire"
 )
 
@@ -127,7 +128,7 @@ func (h *Host) withdrawOne(f *failure) (later bool) {
 // uninviteAll withdraws, at a stop, the invitations that wait to be sent: a
 // database keeps them, and the queue may not be sent to its end.
 func (h *Host) uninviteAll() {
-	if h.settings.Mode == engine.ModeMemory {
+	if h.settings.Mode == storage.ModeMemory {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopWait)

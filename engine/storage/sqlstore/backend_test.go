@@ -16,6 +16,7 @@ import (
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -102,7 +103,7 @@ func sqliteBackend(name, file string) backend {
 			_, err = db.Exec(string(text))
 			require.NoError(t, err)
 		} else { // the store creates its tables
-			s, _, err := Open(within(t, 10*time.Second), Config{URL: "sqlite://" + path, Mode: modeDurable})
+			s, _, err := Open(within(t, 10*time.Second), Config{URL: "sqlite://" + path, Mode: storage.ModeDurable})
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 		}
@@ -150,7 +151,7 @@ func (b backend) fresh(t *testing.T) database {
 }
 
 // open opens a store on the database.
-func (db database) open(t *testing.T, mode int) *Store {
+func (db database) open(t *testing.T, mode storage.Mode) *Store {
 	t.Helper()
 	s, _ := db.openNoted(t, Config{Mode: mode})
 	return s

@@ -16,6 +16,7 @@ import (
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // benchDatabase makes a database with the project's own tables.
@@ -29,7 +30,7 @@ func benchDatabase(b *testing.B, kind, name string) database {
 		return database{url: postgreSQL.URL(name), sql: postgreSQL.Open(name)}
 	}
 	path := filepath.Join(b.TempDir(), "imc.db")
-	s, _, err := Open(context.Background(), Config{URL: "sqlite://" + path, Mode: modeDurable})
+	s, _, err := Open(context.Background(), Config{URL: "sqlite://" + path, Mode: storage.ModeDurable})
 	require.NoError(b, err)
 	require.NoError(b, s.Close())
 	db, err := sql.Open("sqlite", path)
@@ -37,7 +38,7 @@ func benchDatabase(b *testing.B, kind, name string) database {
 	return database{url: "sqlite://" + path, sql: db}
 }
 
-func benchStore(b *testing.B, db database, mode int) *Store {
+func benchStore(b *testing.B, db database, mode storage.Mode) *Store {
 	s, _, err := Open(context.Background(), Config{URL: db.url, Mode: mode})
 	require.NoError(b, err)
 	b.Cleanup(func() {
@@ -54,7 +55,7 @@ func BenchmarkLoad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d_rooms", kind, rooms), func(b *testing.B) {
 				db := benchDatabase(b, kind, "load")
 				fill(b, db, rooms, 10)
-				s := benchStore(b, db, modeDurable)
+				s := benchStore(b, db, storage.ModeDurable)
 				for b.Loop() {
 					n, m := 0, 0
 					require.NoError(b, s.Load(context.Background(), func(sip.Address, bool) { n++ },
@@ -70,7 +71,7 @@ func BenchmarkLoad(b *testing.B) {
 // BenchmarkJoin adds a member to a room of 10 and to one of 10,000.
 func BenchmarkJoin(b *testing.B) {
 	for _, kind := range []string{"MariaDB", "PostgreSQL", "SQLite"} {
-		for _, mode := range []int{modeDurable, modeShared} {
+		for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 			for _, members := range []int{10, 10_000} {
 				b.Run(fmt.Sprintf("%s/mode_%d/room_of_%d", kind, mode, members), func(b *testing.B) {
 					db := benchDatabase(b, kind, "joins")
@@ -82,7 +83,7 @@ func BenchmarkJoin(b *testing.B) {
 						c := &room.Change{Room: address, Put: []room.Member{member(fmt.Sprintf("new%d@u.com", i), 0)}}
 						i++
 						var err error
-						if mode == modeDurable {
+						if mode == storage.ModeDurable {
 							err = s.Commit(context.Background(), c)
 						} else {
 							err = s.Update(context.Background(), address.Key(), func(*room.Record) *room.Change { return c })
@@ -104,7 +105,7 @@ func BenchmarkFetch(b *testing.B) {
 			_, err := db.sql.Exec("ANALYZE") // as the server does by itself after a while
 			require.NoError(b, err)
 		}
-		s := benchStore(b, db, modeShared)
+		s := benchStore(b, db, storage.ModeDatabase)
 		for _, rooms := range []int{1, 20, 400} {
 			b.Run(fmt.Sprintf("%s/%d_rooms", kind, rooms), func(b *testing.B) {
 				keys := make([]sip.Key, rooms)
@@ -129,7 +130,7 @@ func TestLoadMany(t *testing.T) {
 	db := backends()[1].fresh(t) // the stock tables, which have no index on room
 	const rooms, members = 5_000, 10
 	fill(t, db, rooms, members)
-	s := db.open(t, modeDurable)
+	s := db.open(t, storage.ModeDurable)
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -53,7 +53,7 @@ func trouble(t *testing.T, kind string) *troubled {
 		tr.path = filepath.Join(t.TempDir(), "imc.db")
 		tr.url = "sqlite://" + tr.path
 	}
-	s, _, err := Open(within(t, 20*time.Second), Config{URL: tr.url, Mode: modeShared})
+	s, _, err := Open(within(t, 20*time.Second), Config{URL: tr.url, Mode: storage.ModeDatabase})
 	require.NoError(t, err)
 	tr.s = s
 	if tr.root == nil {
@@ -235,7 +235,7 @@ func TestClasses(t *testing.T) {
 		default:
 			path := filepath.Join(t.TempDir(), "other.db")
 			require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600))
-			_, _, err := Open(within(t, 5*time.Second), Config{URL: "sqlite://" + path, Mode: modeShared})
+			_, _, err := Open(within(t, 5*time.Second), Config{URL: "sqlite://" + path, Mode: storage.ModeDatabase})
 			assert.ErrorIs(t, err, storage.ErrUnavailable)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -60,7 +61,7 @@ func (l *life) awaitLine(level log.Level, n int) {
 }
 
 // begin opens a store and makes a conference of it.
-func begin(t *testing.T, url string, mode int) (*life, *Store) {
+func begin(t *testing.T, url string, mode storage.Mode) (*life, *Store) {
 	t.Helper()
 	s, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: mode})
 	require.NoError(t, err)
@@ -127,7 +128,7 @@ func TestLockedRoomStaysAlone(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			tr := trouble(t, kind)
-			for _, mode := range []int{modeDurable, modeShared} {
+			for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 				l, _ := begin(t, tr.url, mode)
 				busy, idle := fmt.Sprintf("busy%d", mode), fmt.Sprintf("idle%d", mode)
 				l.must("alice", busy, "#create")
@@ -138,13 +139,13 @@ func TestLockedRoomStaysAlone(t *testing.T) {
 				for i := range 32 {
 					wg.Go(func() {
 						code, text := l.ask(fmt.Sprintf("u%d", i), busy, "#join")
-						if mode == modeShared {
+						if mode == storage.ModeDatabase {
 							assert.Equal(t, -40, code)
 							assert.True(t, strings.Contains(text, "The room is busy") || strings.Contains(text, "does not answer"), text)
 						}
 					})
 				}
-				if mode == modeDurable {
+				if mode == storage.ModeDurable {
 					wg.Go(func() { // its row is locked
 						code, text := l.ask("alice", busy, "#destroy")
 						assert.Equal(t, -110, code)
@@ -177,7 +178,7 @@ func TestLockedRoomStaysAlone(t *testing.T) {
 func TestReadOnlyIsToldOnce(t *testing.T) {
 	t.Parallel()
 	tr := trouble(t, "MariaDB")
-	for _, mode := range []int{modeDurable, modeShared} {
+	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		l, _ := begin(t, tr.url, mode)
 		room := fmt.Sprintf("r%d", mode)
 		l.must("alice", room, "#create")
@@ -216,7 +217,7 @@ func TestFailOver(t *testing.T) {
 		require.NoError(t, m.CreateDatabase("imc", "", testFiles("MariaDB")...))
 		require.NoError(t, m.Exec("imc", "CREATE USER plain@'%' IDENTIFIED BY 'x'", "GRANT SELECT, INSERT, UPDATE, DELETE ON imc.* TO plain@'%'"))
 	}
-	for i, mode := range []int{modeDurable, modeShared} {
+	for i, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 		from, to := servers[i%2], servers[1-i%2]
 		b := newBridge(t, from.Port)
 		l, _ := begin(t, "mysql://plain:x@"+b.Addr().String()+"/imc", mode)
@@ -254,7 +255,7 @@ func TestCommitInFlight(t *testing.T) {
 	for _, change := range []string{"#join", "#leave", "#create"} {
 		t.Run(change, func(t *testing.T) {
 			room := "r" + change[1:]
-			l, _ := begin(t, tr.url, modeDurable)
+			l, _ := begin(t, tr.url, storage.ModeDurable)
 			if change != "#create" {
 				l.must("alice", room, "#create")
 				if change == "#leave" {
@@ -306,7 +307,7 @@ func TestStartWaitsForCommits(t *testing.T) {
 				assert.NoError(t, err)
 			}()
 			began := time.Now()
-			l, _ := begin(t, tr.url, modeDurable)
+			l, _ := begin(t, tr.url, storage.ModeDurable)
 			t.Logf("started after %v", time.Since(began))
 			here, there := l.members("room", tr.root)
 			assert.Contains(t, here, "sip:late@u.com")
@@ -316,7 +317,7 @@ func TestStartWaitsForCommits(t *testing.T) {
 			// Who never ends is waited for so long and no longer.
 			endless := tr.session(t, "BEGIN", "INSERT INTO imc_members (username,domain,room,flag) VALUES ('later','u.com','sip:room@h.com',0)")
 			began = time.Now()
-			s, _, err := Open(within(t, 10*time.Second), Config{URL: tr.url, Mode: modeDurable})
+			s, _, err := Open(within(t, 10*time.Second), Config{URL: tr.url, Mode: storage.ModeDurable})
 			require.NoError(t, err)
 			again := &life{t: t}
 			require.NoError(t, s.Load(within(t, time.Minute), func(sip.Address, bool) {}, func(sip.Key, room.Member) {}, again.add))

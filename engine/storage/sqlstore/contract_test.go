@@ -12,9 +12,9 @@ func TestContract(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			storagetest.Contract(t, func(t *testing.T, shared bool) storage.Store {
-				mode := modeDurable
+				mode := storage.ModeDurable
 				if shared {
-					mode = modeShared
+					mode = storage.ModeDatabase
 				}
 				return b.fresh(t).open(t, mode)
 			})

@@ -47,7 +47,7 @@ func TestFull(t *testing.T) {
 		t.Parallel()
 		m := testdb.StartMariaDB(t, "--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:24M")
 		require.NoError(t, m.CreateDatabase("imc", "", testFiles("MariaDB")...))
-		s, _, err := Open(within(t, 20*time.Second), Config{URL: m.URL("imc"), Mode: modeShared})
+		s, _, err := Open(within(t, 20*time.Second), Config{URL: m.URL("imc"), Mode: storage.ModeDatabase})
 		require.NoError(t, err)
 		defer func() { assert.NoError(t, s.Close()) }()
 		db := m.Open("imc")

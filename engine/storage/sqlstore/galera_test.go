@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/storage"
 	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
@@ -28,7 +29,7 @@ func TestGalera(t *testing.T) {
 	var stores []*Store
 	for _, m := range cluster {
 		await.Until(t, 30*time.Second, func() error { return m.Exec("imc", "SELECT 1 FROM imc_members") })
-		s, notes, err := Open(within(t, 10*time.Second), Config{URL: m.URL("imc"), Mode: modeShared})
+		s, notes, err := Open(within(t, 10*time.Second), Config{URL: m.URL("imc"), Mode: storage.ModeDatabase})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		assert.Empty(t, notes)

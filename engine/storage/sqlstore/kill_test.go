@@ -52,7 +52,7 @@ func TestServerKilled(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			server, url := test.start(t)
-			for _, mode := range []int{modeDurable, modeShared} {
+			for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 				stormAndKill(t, server, url, mode)
 			}
 		})
@@ -61,7 +61,7 @@ func TestServerKilled(t *testing.T) {
 
 // stormAndKill kills the server while rooms are created, joined, left and
 // destroyed.
-func stormAndKill(t *testing.T, server killable, url string, mode int) {
+func stormAndKill(t *testing.T, server killable, url string, mode storage.Mode) {
 	const workers, kills = 4, 2
 	s, _, err := Open(within(t, 10*time.Second), Config{URL: url, Mode: mode})
 	require.NoError(t, err)
@@ -163,10 +163,10 @@ func stormAndKill(t *testing.T, server killable, url string, mode int) {
 // writeOnce gives a write the time that the engine gives it. With much less a
 // busy machine never gets through: what is cut short loses its connection, and
 // the next write has to connect first.
-func writeOnce(s *Store, mode int, c *room.Change) error {
+func writeOnce(s *Store, mode storage.Mode, c *room.Change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if mode == modeDurable {
+	if mode == storage.ModeDurable {
 		return s.Commit(ctx, c)
 	}
 	return s.Update(ctx, c.Room.Key(), func(*room.Record) *room.Change { return c })
@@ -178,7 +178,7 @@ const writerEnv = "IMC_SQLSTORE_WRITER"
 
 func writeUntilKilled(path string) error {
 	ctx := context.Background()
-	s, _, err := Open(ctx, Config{URL: "sqlite://" + path, Mode: modeDurable})
+	s, _, err := Open(ctx, Config{URL: "sqlite://" + path, Mode: storage.ModeDurable})
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func TestSQLiteKilled(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		s, _, err := Open(within(t, 10*time.Second), Config{URL: "sqlite://" + path, Mode: modeDurable})
+		s, _, err := Open(within(t, 10*time.Second), Config{URL: "sqlite://" + path, Mode: storage.ModeDurable})
 		require.NoError(t, err)
 		l := load(t, s)
 		for _, k := range confirmed {

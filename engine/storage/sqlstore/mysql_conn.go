@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
+
+	"kamailio-imc/engine/storage"
 )
 
 // mysqlSockets are where a server on this machine listens, Debian's first.
@@ -179,7 +181,7 @@ func applyTLS(cfg *mysql.Config, options map[string]string) error {
 }
 
 // mysqlSetup asks the server what each connection has to be told.
-func mysqlSetup(ctx context.Context, db *sqlx.DB, mode int) (setup []string, galera bool, err error) {
+func mysqlSetup(ctx context.Context, db *sqlx.DB, mode storage.Mode) (setup []string, galera bool, err error) {
 	setup = []string{mysqlSession}
 	vars := map[string]string{}
 	rows, err := db.QueryxContext(ctx, "SHOW VARIABLES WHERE Variable_name IN"+
@@ -197,7 +199,7 @@ func mysqlSetup(ctx context.Context, db *sqlx.DB, mode int) (setup []string, gal
 		setup = append(setup, mysqlReadCommitted)
 	}
 	galera = vars["wsrep_on"] == "ON"
-	if galera && mode == modeShared {
+	if galera && mode == storage.ModeDatabase {
 		// A node of the cluster may lag behind: reads wait until it has
 		// applied what was committed before they began.
 		wait, err := strconv.Atoi(vars["wsrep_sync_wait"])

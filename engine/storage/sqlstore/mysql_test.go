@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/storage"
 )
 
 // A read of MySQL ends when its context does, by its time or by its caller,
 // and takes its connection with it.
 func TestMySQLReadsEnd(t *testing.T) {
-	s := backends()[0].fresh(t).open(t, modeShared)
+	s := backends()[0].fresh(t).open(t, storage.ModeDatabase)
 	over, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(200*time.Millisecond, cancel)
 	for _, ctx := range []context.Context{within(t, 200*time.Millisecond), over} {

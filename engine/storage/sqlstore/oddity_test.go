@@ -13,6 +13,7 @@ import (
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // oddRows are rows as an old installation may have them. Rooms and members
@@ -73,7 +74,7 @@ func TestOddities(t *testing.T) {
 			"ownerless@h.com": {Address: addr("ownerless@h.com"), Members: []room.Member{member("member@u.com", room.RoleMember)}},
 		}
 
-		s := db.open(t, modeDurable)
+		s := db.open(t, storage.ModeDurable)
 		l := load(t, s)
 		assert.Equal(t, want, l.rooms)
 		lines := texts(l.notes)
@@ -85,7 +86,7 @@ func TestOddities(t *testing.T) {
 		// The same by Fetch and Update, in which a room is met again and again.
 		var mu sync.Mutex
 		var met []log.Note
-		shared, _ := db.openNoted(t, Config{Mode: modeShared, Note: func(n log.Note) {
+		shared, _ := db.openNoted(t, Config{Mode: storage.ModeDatabase, Note: func(n log.Note) {
 			mu.Lock()
 			defer mu.Unlock()
 			met = append(met, n)
@@ -163,7 +164,7 @@ func TestOrphans(t *testing.T) {
 		db.exec(t, "INSERT INTO imc_members (username,domain,room,flag) VALUES ('ghost','u.com','sip:Gone@h.com',1)",
 			"INSERT INTO imc_members (username,domain,room,flag) VALUES ('ghost','u.com','sip:gone2@h.com',1)")
 		ctx := within(t, 20*time.Second)
-		s := db.open(t, modeDurable)
+		s := db.open(t, storage.ModeDurable)
 		assert.Len(t, load(t, s).notes, 2)
 		owner := []room.Member{member("o@u.com", room.RoleOwner)}
 		require.NoError(t, s.Commit(ctx, &room.Change{Room: addr("gone@h.com"), Create: true, Put: owner}))
@@ -192,14 +193,14 @@ func TestBadRows(t *testing.T) {
 			want := map[sip.Key]*room.Record{
 				"room@h.com": {Address: addr("room@h.com"), Members: []room.Member{member("owner@u.com", room.RoleOwner)}},
 			}
-			s := db.open(t, modeDurable)
+			s := db.open(t, storage.ModeDurable)
 			l := load(t, s)
 			assert.Equal(t, want, l.rooms)
 			lines := texts(l.notes)
 			assert.Len(t, containing(lines, "cannot be used"), 2+1+len(bad), lines)
 
 			var met []log.Note
-			shared, _ := db.openNoted(t, Config{Mode: modeShared, Note: func(n log.Note) { met = append(met, n) }})
+			shared, _ := db.openNoted(t, Config{Mode: storage.ModeDatabase, Note: func(n log.Note) { met = append(met, n) }})
 			for range 3 {
 				found, err := shared.Fetch(within(t, 5*time.Second), []sip.Key{"room@h.com", "nohost@"})
 				require.NoError(t, err)
@@ -232,7 +233,7 @@ func TestManyOddities(t *testing.T) {
 		values = append(values, fmt.Sprintf("('r%d','h.com',2)", i))
 	}
 	db.exec(t, "INSERT INTO imc_rooms (name,domain,flag) VALUES "+strings.Join(values, ","))
-	notes := texts(load(t, db.open(t, modeDurable)).notes)
+	notes := texts(load(t, db.open(t, storage.ModeDurable)).notes)
 	assert.Len(t, notes, 2*(20+1))
 	assert.Len(t, containing(notes, "and 980 more rows like this: room"), 2)
 }

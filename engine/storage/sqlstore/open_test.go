@@ -65,7 +65,7 @@ func TestPasswordStaysSecret(t *testing.T) {
 		"postgres://secretive:" + secret + "@" + pg + "/secret?a%zz=1",
 		"sqlite:///nonexistent/" + secret,
 	} {
-		_, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
+		_, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: storage.ModeDatabase})
 		if err == nil {
 			err = fmt.Errorf("opened %s", url)
 		}
@@ -78,7 +78,7 @@ func TestPasswordStaysSecret(t *testing.T) {
 
 	// The right password, in every URL that can hold it.
 	for _, url := range []string{"mysql://secretive:" + secret + "@" + my + "/secret", "postgres://secretive:" + secret + "@" + pg + "/secret"} {
-		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
+		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: storage.ModeDatabase})
 		if !assert.NoError(t, err) {
 			continue
 		}
@@ -102,12 +102,12 @@ func TestPasswordStaysSecret(t *testing.T) {
 // A password of one letter is not given away by what is left out of a text.
 func TestShortPassword(t *testing.T) {
 	require.NoError(t, mariaDB.Exec("", "CREATE USER short IDENTIFIED BY 'a'"))
-	_, _, err := Open(within(t, 5*time.Second), Config{URL: fmt.Sprintf("mysql://short:a@127.0.0.1:%d/secret", mariaDB.Port), Mode: modeShared})
+	_, _, err := Open(within(t, 5*time.Second), Config{URL: fmt.Sprintf("mysql://short:a@127.0.0.1:%d/secret", mariaDB.Port), Mode: storage.ModeDatabase})
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "Access denied")
 	assert.NotContains(t, err.Error(), "*")
 	for _, params := range []string{"sslmode=nonsense", "connect_timeout=a", "nonsense=1"} {
-		_, _, err = Open(within(t, 5*time.Second), Config{URL: fmt.Sprintf("postgres://short:e@127.0.0.1:%d/secret?%s", postgreSQL.Port, params), Mode: modeShared})
+		_, _, err = Open(within(t, 5*time.Second), Config{URL: fmt.Sprintf("postgres://short:e@127.0.0.1:%d/secret?%s", postgreSQL.Port, params), Mode: storage.ModeDatabase})
 		require.Error(t, err)
 		assert.NotContains(t, err.Error(), "*")
 	}
@@ -161,7 +161,7 @@ func TestLocalhost(t *testing.T) {
 		{fmt.Sprintf("mysql://[viasocket]127.0.0.1:%d/local", mariaDB.Port), mariaDB.Socket, false},
 	} {
 		mysqlSockets = []string{test.socket}
-		s, _, err := Open(within(t, 20*time.Second), Config{URL: test.url, Mode: modeShared})
+		s, _, err := Open(within(t, 20*time.Second), Config{URL: test.url, Mode: storage.ModeDatabase})
 		if !assert.NoError(t, err, test.url) {
 			continue
 		}
@@ -171,11 +171,11 @@ func TestLocalhost(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	mysqlSockets = []string{"/nonexistent"}
-	_, _, err := Open(within(t, 20*time.Second), Config{URL: "mysql://kamailio:kamailiorw@localhost:1/local", Mode: modeShared})
+	_, _, err := Open(within(t, 20*time.Second), Config{URL: "mysql://kamailio:kamailiorw@localhost:1/local", Mode: storage.ModeDatabase})
 	require.ErrorIs(t, err, storage.ErrUnavailable)
 
 	require.NoError(t, postgreSQL.CreateDatabase("local", testFiles("PostgreSQL")...))
-	s, _, err := Open(within(t, 20*time.Second), Config{Mode: modeShared,
+	s, _, err := Open(within(t, 20*time.Second), Config{Mode: storage.ModeDatabase,
 		URL: fmt.Sprintf("postgres://kamailio@/local?host=%s&port=%d", postgreSQL.Dir, postgreSQL.Port)})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -204,7 +204,7 @@ func TestIPv6(t *testing.T) {
 		}
 	}()
 	require.NoError(t, mariaDB.CreateDatabase("six", "", testFiles("MariaDB")...))
-	s, _, err := Open(within(t, 20*time.Second), Config{Mode: modeShared,
+	s, _, err := Open(within(t, 20*time.Second), Config{Mode: storage.ModeDatabase,
 		URL: fmt.Sprintf("mysql://kamailio:kamailiorw@%s/six", l.Addr())})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -224,7 +224,7 @@ func TestRights(t *testing.T) {
 		fmt.Sprintf("mysql://modest:pw@127.0.0.1:%d/rights", mariaDB.Port),
 		fmt.Sprintf("postgres://modest:pw@127.0.0.1:%d/rights", postgreSQL.Port),
 	} {
-		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
+		s, notes, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: storage.ModeDatabase})
 		require.NoError(t, err)
 		assert.Empty(t, notes)
 		address := addr("r@h.com")

@@ -63,7 +63,7 @@ func TestPostgresTLS(t *testing.T) {
 	cert, key := certificate(t, p)
 	try := func(host, params string) string {
 		url := fmt.Sprintf("postgres://%s:%s@%s:%d/imc%s", testdb.User, testdb.Password, host, p.Port, params)
-		s, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
+		s, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: storage.ModeDatabase})
 		if err != nil {
 			return "refused"
 		}
@@ -113,7 +113,7 @@ func TestPostgresRefused(t *testing.T) {
 		server + "/k?sslmode=nonsense":      "db_url: parameters: failed to configure TLS (sslmode is invalid)",
 		server + "/k?sslpassword=a`: b&x=1": "",
 	} {
-		_, _, err := Open(within(t, 20*time.Second), Config{URL: "postgres://kamailio:kamailiorw@" + url, Mode: modeShared})
+		_, _, err := Open(within(t, 20*time.Second), Config{URL: "postgres://kamailio:kamailiorw@" + url, Mode: storage.ModeDatabase})
 		require.Error(t, err, url)
 		assert.NotContains(t, err.Error(), "\n")
 		if want != "" {
@@ -126,7 +126,7 @@ func TestPostgresRefused(t *testing.T) {
 // transaction has done. Its connection goes on to serve.
 func TestPostgresCancels(t *testing.T) {
 	db := backends()[3].fresh(t)
-	s := db.open(t, modeShared)
+	s := db.open(t, storage.ModeDatabase)
 	pid := func() (pid int) {
 		require.NoError(t, s.db.Get(&pid, "SELECT pg_backend_pid()"))
 		return pid
@@ -173,7 +173,7 @@ func TestPostgresCommitInFlight(t *testing.T) {
 
 // The driver has no goroutine for a connection that nobody uses.
 func TestPostgresRests(t *testing.T) {
-	s := backends()[3].fresh(t).open(t, modeShared)
+	s := backends()[3].fresh(t).open(t, storage.ModeDatabase)
 	var wg sync.WaitGroup
 	for range maxReaders {
 		wg.Go(func() { assert.NoError(t, s.db.PingContext(within(t, 20*time.Second))) })

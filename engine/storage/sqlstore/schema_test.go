@@ -22,7 +22,7 @@ func TestSchema(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
 		refused := func(cfg Config, parts ...string) {
 			t.Helper()
-			cfg.URL, cfg.Mode = db.url, modeDurable
+			cfg.URL, cfg.Mode = db.url, storage.ModeDurable
 			_, _, err := Open(within(t, 10*time.Second), cfg)
 			require.ErrorIs(t, err, storage.ErrSchema)
 			for _, part := range append(parts, "sql/imc-create") {
@@ -38,7 +38,7 @@ func TestSchema(t *testing.T) {
 		refused(Config{}, "does not know table imc_members", "version 1",
 			"INSERT INTO version (table_name, table_version) VALUES ('imc_members', 1)")
 		db.exec(t, "INSERT INTO version (table_name, table_version) VALUES ('imc_members', 1)")
-		db.open(t, modeDurable)
+		db.open(t, storage.ModeDurable)
 
 		if !file { // SQLite creates them
 			refused(Config{RoomsTable: "chat_rooms"}, "chat_rooms")
@@ -47,11 +47,11 @@ func TestSchema(t *testing.T) {
 		db.exec(t, "ALTER TABLE imc_rooms RENAME TO chat_rooms")
 		db.exec(t, "ALTER TABLE imc_members RENAME TO my_members")
 		db.exec(t, "INSERT INTO version (table_name, table_version) VALUES ('my_members', 1)")
-		s, _ := db.openNoted(t, Config{Mode: modeDurable, RoomsTable: "chat_rooms", MembersTable: "my_members"})
+		s, _ := db.openNoted(t, Config{Mode: storage.ModeDurable, RoomsTable: "chat_rooms", MembersTable: "my_members"})
 		require.NoError(t, s.Commit(within(t, 10*time.Second), &room.Change{Room: addr("a@b"), Create: true}))
 		assert.Len(t, load(t, s).rooms, 1)
 		if !file {
-			_, _, err := Open(within(t, 10*time.Second), Config{URL: db.url, Mode: modeDurable})
+			_, _, err := Open(within(t, 10*time.Second), Config{URL: db.url, Mode: storage.ModeDurable})
 			require.ErrorIs(t, err, storage.ErrSchema)
 			assert.Contains(t, err.Error(), "imc_rooms")
 		}
@@ -71,18 +71,18 @@ func TestTableNames(t *testing.T) {
 		{RoomsTable: "imc_rooms; DROP TABLE x"}, {MembersTable: "a`b"}, {RoomsTable: "a.b.c"}, {MembersTable: "."},
 		{RoomsTable: strings.Repeat("x", 65)}, {RoomsTable: "imc_members"}, {MembersTable: "IMC_ROOMS"},
 	} {
-		cfg.URL, cfg.Mode = db.url, modeDurable
+		cfg.URL, cfg.Mode = db.url, storage.ModeDurable
 		_, _, err := Open(within(t, 10*time.Second), cfg)
 		assert.ErrorContains(t, err, "_table", "%+v", cfg)
 	}
 	// A table of another schema.
 	_, database, _ := strings.Cut(strings.TrimPrefix(db.url, "mysql://"), "/")
-	s, _ := db.openNoted(t, Config{Mode: modeDurable, RoomsTable: database + ".imc_rooms"})
+	s, _ := db.openNoted(t, Config{Mode: storage.ModeDurable, RoomsTable: database + ".imc_rooms"})
 	assert.Empty(t, load(t, s).rooms)
 
 	// SQLite makes tables of any such name.
 	lite := backends()[5].fresh(t)
-	s, _ = lite.openNoted(t, Config{Mode: modeDurable, RoomsTable: "my-rooms", MembersTable: "my$members"})
+	s, _ = lite.openNoted(t, Config{Mode: storage.ModeDurable, RoomsTable: "my-rooms", MembersTable: "my$members"})
 	require.NoError(t, s.Commit(within(t, 10*time.Second), &room.Change{Room: addr("a@b"), Create: true}))
 	assert.Len(t, load(t, s).rooms, 1)
 }
@@ -91,8 +91,8 @@ func TestTableNames(t *testing.T) {
 // has been executed there is no note any more.
 func TestMissingIndexes(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		_, durable := db.openNoted(t, Config{Mode: modeDurable})
-		_, shared := db.openNoted(t, Config{Mode: modeShared})
+		_, durable := db.openNoted(t, Config{Mode: storage.ModeDurable})
+		_, shared := db.openNoted(t, Config{Mode: storage.ModeDatabase})
 		if db.kind.name == "MariaDB" || db.kind.name == "PostgreSQL" || strings.HasPrefix(db.kind.name, "SQLite") {
 			assert.Empty(t, durable)
 			assert.Empty(t, shared)
@@ -111,7 +111,7 @@ func TestMissingIndexes(t *testing.T) {
 		for statement := range strings.SplitSeq(strings.TrimSuffix(statements, ";"), "; ") {
 			db.exec(t, statement)
 		}
-		s, notes := db.openNoted(t, Config{Mode: modeShared})
+		s, notes := db.openNoted(t, Config{Mode: storage.ModeDatabase})
 		if db.kind.name == "MariaDB_stock_utf8_bin" {
 			require.Len(t, notes, 1)
 			assert.Contains(t, notes[0].Text, "collation")
@@ -131,7 +131,7 @@ func TestPlans(t *testing.T) {
 			if b.name == "MariaDB_stock" {
 				db.exec(t, "ALTER TABLE imc_members ADD INDEX room_idx (room)")
 			}
-			s := db.open(t, modeShared)
+			s := db.open(t, storage.ModeDatabase)
 			if b.name == "SQLite" { // plans without statistics
 				fill(t, db, 200, 5)
 			} else {

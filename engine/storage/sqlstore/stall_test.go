@@ -120,7 +120,7 @@ func openBridged(t *testing.T, kind, name string) (*Store, *bridge) {
 	}
 	b := newBridge(t, port)
 	url = fmt.Sprintf("%s://%s:%s@%s/%s", url, testdb.User, testdb.Password, b.Addr(), name)
-	s, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: modeShared})
+	s, _, err := Open(within(t, 20*time.Second), Config{URL: url, Mode: storage.ModeDatabase})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s, b

@@ -33,12 +33,6 @@ const (
 	DefaultMembersTable = "imc_members"
 )
 
-// Values of db_mode that use a database.
-const (
-	modeDurable = 1 // rooms in memory, every change is committed
-	modeShared  = 2 // the database is the truth for several nodes
-)
-
 // tableVersion is the version of both tables that this package knows.
 const tableVersion = 1
 
@@ -64,7 +58,7 @@ type Config struct {
 	URL          string         // db_url, see ParseURL
 	RoomsTable   string         // "" for DefaultRoomsTable; may be schema.table
 	MembersTable string         // "" for DefaultMembersTable; may be schema.table
-	Mode         int            // db_mode: 1 or 2
+	Mode         storage.Mode   // ModeDurable or ModeDatabase
 	Note         func(log.Note) // told once of each odd row that Update and Fetch meet; may be nil; called from any goroutine
 }
 
@@ -73,7 +67,7 @@ type Store struct {
 	db      *sqlx.DB
 	d       *dialect
 	src     *Source
-	mode    int
+	mode    storage.Mode
 	rooms   table
 	members table
 	rows    *storage.Rows // judges what Update and Fetch read
@@ -301,7 +295,7 @@ func (s *Store) schemaFile() string {
 // checkNotes says what works without, but would be better with.
 func (s *Store) checkNotes(missing []string) []log.Note {
 	level := log.Notice
-	if s.mode == modeShared {
+	if s.mode == storage.ModeDatabase {
 		level = log.Warning
 	}
 	var notes []log.Note

@@ -21,7 +21,7 @@ import (
 // room is gone.
 func TestRows(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		durable, shared := db.open(t, modeDurable), db.open(t, modeShared)
+		durable, shared := db.open(t, storage.ModeDurable), db.open(t, storage.ModeDatabase)
 		address := addr("Lounge@Example.com")
 		for _, write := range []func(c room.Change) error{
 			func(c room.Change) error { return durable.Commit(t.Context(), &c) },
@@ -51,7 +51,7 @@ func TestRows(t *testing.T) {
 // Names of any content come back as they are, and never become SQL.
 func TestNames(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		s := db.open(t, modeShared)
+		s := db.open(t, storage.ModeDatabase)
 		ctx := within(t, 20*time.Second)
 		names := []string{`it's`, `"quoted"`, `back\slash`, `100%_?`, "a$1:b", "'; DROP TABLE imc_rooms; --", `\'`, "a`b", "[x]{y}", "é"}
 		if db.kind.name != "MariaDB_stock" {
@@ -102,10 +102,10 @@ func TestRefusedNames(t *testing.T) {
 			return // SQLite holds anything
 		}
 		ctx := within(t, 20*time.Second)
-		for _, mode := range []int{modeDurable, modeShared} {
+		for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 			s := db.open(t, mode)
 			write := func(c room.Change) error {
-				if mode == modeDurable {
+				if mode == storage.ModeDurable {
 					return s.Commit(ctx, &c)
 				}
 				return s.Update(ctx, c.Room.Key(), func(*room.Record) *room.Change { return &c })
@@ -138,10 +138,10 @@ func TestRefusedNames(t *testing.T) {
 func TestAccents(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
 		ctx := within(t, 20*time.Second)
-		for _, mode := range []int{modeDurable, modeShared} {
+		for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
 			s := db.open(t, mode)
 			write := func(c room.Change) error {
-				if mode == modeDurable {
+				if mode == storage.ModeDurable {
 					return s.Commit(ctx, &c)
 				}
 				return s.Update(ctx, c.Room.Key(), func(*room.Record) *room.Change { return &c })
@@ -169,7 +169,7 @@ func TestAccents(t *testing.T) {
 
 func TestFetchMany(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		s := db.open(t, modeShared)
+		s := db.open(t, storage.ModeDatabase)
 		ctx := within(t, 30*time.Second)
 		const n = 3*fetchChunk/2 + 7
 		var keys []sip.Key
@@ -203,7 +203,7 @@ func TestFetchMany(t *testing.T) {
 // that are asked for with it.
 func TestFetchImpossible(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		s := db.open(t, modeShared)
+		s := db.open(t, storage.ModeDatabase)
 		ctx := within(t, 20*time.Second)
 		require.NoError(t, s.Commit(ctx, &room.Change{Room: addr("good@h.com"), Create: true}))
 		require.NoError(t, s.Commit(ctx, &room.Change{Room: addr("??@h.com"), Create: true}))
@@ -224,7 +224,7 @@ func TestFetchImpossible(t *testing.T) {
 // More rows than one statement takes.
 func TestBigRoom(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		s := db.open(t, modeShared)
+		s := db.open(t, storage.ModeDatabase)
 		ctx := within(t, 30*time.Second)
 		address := addr("big@h.com")
 		c := &room.Change{Room: address, Create: true}
@@ -254,7 +254,7 @@ func TestBigRoom(t *testing.T) {
 // An update waits for another's, but not longer than its context.
 func TestContext(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
-		s, other := db.open(t, modeShared), db.open(t, modeShared)
+		s, other := db.open(t, storage.ModeDatabase), db.open(t, storage.ModeDatabase)
 		ctx := within(t, 30*time.Second)
 		address := addr("r@h.com")
 		require.NoError(t, s.Commit(ctx, &room.Change{Room: address, Create: true, Put: []room.Member{member("a@b", room.RoleOwner)}}))

@@ -13,6 +13,7 @@ import (
 
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
+	"kamailio-imc/engine/storage"
 )
 
 // joinOrCreate is what #join with create_on_join decides.
@@ -37,7 +38,7 @@ func TestStormOfJoins(t *testing.T) {
 		}
 		const workers, rooms, joins = 3, 4, 8
 		ctx := within(t, 60*time.Second)
-		stores := []*Store{db.open(t, modeShared), db.open(t, modeShared)}
+		stores := []*Store{db.open(t, storage.ModeDatabase), db.open(t, storage.ModeDatabase)}
 		var wg sync.WaitGroup
 		for n, s := range stores {
 			for w := range workers {
@@ -78,7 +79,7 @@ func TestStormOfAll(t *testing.T) {
 		}
 		const workers, rounds, rooms = 3, 25, 2
 		ctx := within(t, 60*time.Second)
-		stores := []*Store{db.open(t, modeShared), db.open(t, modeShared)}
+		stores := []*Store{db.open(t, storage.ModeDatabase), db.open(t, storage.ModeDatabase)}
 		// Whoever decides on a room that is there has it locked, so the order
 		// of this clock is the order of such changes.
 		var clock atomic.Int64
@@ -164,7 +165,7 @@ func TestStormOfAll(t *testing.T) {
 func TestStormOfCommits(t *testing.T) {
 	eachBackend(t, func(t *testing.T, db database) {
 		const workers, rounds = 6, 15
-		s := db.open(t, modeDurable)
+		s := db.open(t, storage.ModeDurable)
 		ctx := within(t, 60*time.Second)
 		var wg sync.WaitGroup
 		for w := range workers {
