@@ -6,7 +6,7 @@ package main
 import "C"
 
 import (
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/module"
 	"kamailio-imc/module/wire"
 )
@@ -53,11 +53,11 @@ var _ = [...][0]struct{}{
 	[C.IMC_MSG_INVITATION - wire.FlagInvitation]struct{}{},
 	[C.IMC_MSG_TYPING - wire.FlagTyping]struct{}{},
 
-	[C.IMC_LOG_ERR - engine.LevelError]struct{}{},
-	[C.IMC_LOG_WARN - engine.LevelWarning]struct{}{},
-	[C.IMC_LOG_NOTICE - engine.LevelNotice]struct{}{},
-	[C.IMC_LOG_INFO - engine.LevelInfo]struct{}{},
-	[C.IMC_LOG_DBG - engine.LevelDebug]struct{}{},
+	[C.IMC_LOG_ERR - log.Error]struct{}{},
+	[C.IMC_LOG_WARN - log.Warning]struct{}{},
+	[C.IMC_LOG_NOTICE - log.Notice]struct{}{},
+	[C.IMC_LOG_INFO - log.Info]struct{}{},
+	[C.IMC_LOG_DBG - log.Debug]struct{}{},
 
 	[C.IMC_Q_ROOM_ACTIVE - wire.QueryRoomActive]struct{}{},
 	[C.IMC_Q_ROOM_MEMBER - wire.QueryRoomMember]struct{}{},

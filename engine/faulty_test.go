@@ -82,7 +82,7 @@ func (s *faultyStore) waits() *fault {
 
 func (f *fault) wrapped() error { return fmt.Errorf("%w (%s)", f.err, f.name) }
 
-// Commit implements engine.Store.
+// Commit implements storage.Store.
 func (s *faultyStore) Commit(ctx context.Context, c *room.Change) error {
 	f := s.meet(false)
 	if f == nil {
@@ -96,7 +96,7 @@ func (s *faultyStore) Commit(ctx context.Context, c *room.Change) error {
 	return f.wrapped()
 }
 
-// Update implements engine.Store.
+// Update implements storage.Store.
 func (s *faultyStore) Update(ctx context.Context, k sip.Key, decide func(*room.Record) *room.Change) error {
 	f := s.waits()
 	if f == nil {
@@ -120,7 +120,7 @@ func (s *faultyStore) Update(ctx context.Context, k sip.Key, decide func(*room.R
 	return s.meet(false).wrapped()
 }
 
-// Fetch implements engine.Store.
+// Fetch implements storage.Store.
 func (s *faultyStore) Fetch(ctx context.Context, keys []sip.Key) (map[sip.Key]*room.Record, error) {
 	if f := s.meet(true); f != nil {
 		return nil, f.wrapped()

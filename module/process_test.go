@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
@@ -65,7 +65,7 @@ func TestWorkerDecidesAsTheHost(t *testing.T) {
 		known.MakeRoom(uri, members)
 		none.MakeRoom(uri, members)
 		big.Host.Drain()
-		for _, r := range []engine.Request{
+		for _, r := range []sip.Request{
 			{From: user(0), Body: []byte("text")},
 			{From: "sip:USER1@Example.org:5070;transport=tcp", ContentType: "text/html", Body: []byte("<b>text</b>")},
 			{From: user(members - 1), ContentType: "application/json", CallID: "call", Body: []byte("{}")},

@@ -2,10 +2,12 @@
 
 package host
 
-import "kamailio-imc/engine"
+import (
+	"kamailio-imc/engine/sip"
+)
 
 // debugServe does nothing outside test builds.
-func debugServe(*engine.Request) {}
+func debugServe(*sip.Request) {}
 
 // debugNext does nothing outside test builds.
 func debugNext() {}

@@ -4,6 +4,9 @@ import (
 	"context"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/command"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -21,11 +24,11 @@ type dispatcher struct {
 
 // handle has the conference handle r and writes what comes of it to out. It
 // returns the code for the script.
-func (h *Host) handle(ctx context.Context, r *engine.Request, content *engine.Content, out wire.Sink) int {
+func (h *Host) handle(ctx context.Context, r *sip.Request, content *sip.Content, out wire.Sink) int {
 	o := h.conf.HandleContent(ctx, r, content)
 	wire.WriteNotes(out, o.Notes)
 	d := dispatcher{host: h, out: out}
-	if content.Kind == engine.KindCommand {
+	if content.Kind == sip.KindCommand {
 		if ctx.Err() != nil {
 			// Nobody may wait for the answer any more; what is in it would be
 			// lost.
@@ -39,7 +42,7 @@ func (h *Host) handle(ctx context.Context, r *engine.Request, content *engine.Co
 	if len(o.Messages) == 0 || d.message(&o.Messages[0]) {
 		return o.Code
 	}
-	wire.WriteLogf(out, engine.LevelWarning, "room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
+	wire.WriteLogf(out, log.Warning, "room %s: text of %s refused: %d MESSAGEs are waiting to be sent",
 		wire.ForLog(r.RequestURI), wire.ForLog(r.From), h.queue.waiting())
 	if content.MayBeAnswered() {
 		m := engine.TextNotDelivered(r)
@@ -59,10 +62,10 @@ func (d *dispatcher) notices(messages []engine.Message, code int) int {
 		}
 		n := m.Recipients()
 		d.host.counters.Add(wire.CounterDropped, n)
-		wire.WriteLogf(d.out, engine.LevelWarning, "room %s: a notice to %d members dropped: the queue is full", m.Room, n)
+		wire.WriteLogf(d.out, log.Warning, "room %s: a notice to %d members dropped: the queue is full", m.Room, n)
 		if m.Inviter != "" {
 			d.uninvite(m)
-			code = engine.CodeInvite
+			code = command.CodeInvite
 		}
 	}
 	return code
@@ -99,7 +102,7 @@ func (d *dispatcher) message(m *engine.Message) bool {
 	d.direct += size
 	if n := wire.WriteMessage(d.out, m); n > 0 {
 		h.counters.Add(wire.CounterDropped, n)
-		wire.WriteLogf(d.out, engine.LevelError, "room %s: %d MESSAGEs dropped: too long to be sent", m.Room, n)
+		wire.WriteLogf(d.out, log.Error, "room %s: %d MESSAGEs dropped: too long to be sent", m.Room, n)
 	}
 	return true
 }
@@ -124,11 +127,11 @@ func (h *Host) again(m *wire.Message, to []string, out wire.Sink) (code int) {
 		return engine.CodeOK
 	}
 	h.counters.Add(wire.CounterDropped, len(to))
-	wire.WriteLogf(out, engine.LevelWarning, "room %s: %d MESSAGEs dropped: no memory and the queue is full", kept.Room, len(to))
+	wire.WriteLogf(out, log.Warning, "room %s: %d MESSAGEs dropped: no memory and the queue is full", kept.Room, len(to))
 	if kept.Inviter == "" {
 		return engine.CodeText
 	}
 	d := dispatcher{host: h, out: out}
 	d.uninvite(&kept)
-	return engine.CodeInvite
+	return command.CodeInvite
 }

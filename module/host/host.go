@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
@@ -51,7 +53,7 @@ type Host struct {
 	told   bool          // READY was handed out
 
 	conf  *engine.Conference // set before ready is closed
-	store engine.Store       // the same; nil in db_mode 0
+	store storage.Store      // the same; nil in db_mode 0
 
 	ends    []*wire.HostEnd
 	mu      sync.Mutex     // held while withdraw is started, or ends are closed
@@ -95,7 +97,7 @@ func New(s *Settings) (*Host, error) {
 }
 
 // changed makes what workers know of a room out of date.
-func (h *Host) changed(room engine.Key) { h.versions.Raise([]byte(room)) }
+func (h *Host) changed(room sip.Key) { h.versions.Raise([]byte(room)) }
 
 // awake lets Next look again.
 func (h *Host) awake() {
@@ -114,9 +116,9 @@ func (h *Host) start() {
 			h.fail()
 		}
 	}()
-	h.notes.addf(engine.LevelNotice, "version %s, %s, db_mode %d", h.settings.Version, runtime.Version(), h.settings.Mode)
+	h.notes.addf(log.Notice, "version %s, %s, db_mode %d", h.settings.Version, runtime.Version(), h.settings.Mode)
 	if err := h.load(); err != nil {
-		h.notes.addf(engine.LevelError, "the engine cannot start: %v", err)
+		h.notes.addf(log.Error, "the engine cannot start: %v", err)
 		h.fail()
 		return
 	}
@@ -166,7 +168,7 @@ func (h *Host) load() error {
 	err := h.conf.Load(h.ctx, func(rooms, members int) {
 		if time.Since(last) >= progressEvery {
 			last = time.Now()
-			h.notes.addf(engine.LevelNotice, "loading: %d rooms, %d members so far", rooms, members)
+			h.notes.addf(log.Notice, "loading: %d rooms, %d members so far", rooms, members)
 		}
 	}, h.noteOne)
 	if err != nil {
@@ -174,13 +176,13 @@ func (h *Host) load() error {
 	}
 	if s.Mode == storage.ModeDurable {
 		rooms, members := h.conf.Counts()
-		h.notes.addf(engine.LevelNotice, "%d rooms with %d members loaded in %v",
+		h.notes.addf(log.Notice, "%d rooms with %d members loaded in %v",
 			rooms, members, time.Since(began).Round(time.Millisecond))
 	}
 	return nil
 }
 
-func (h *Host) noteOne(n engine.Note) { h.notes.add(n) }
+func (h *Host) noteOne(n log.Note) { h.notes.add(n) }
 
 // gauges writes how many rooms and members there are.
 func (h *Host) gauges() {
@@ -218,7 +220,7 @@ func (h *Host) Stop() wire.Status {
 		h.conf.Close()
 		if h.store != nil {
 			if err := h.store.Close(); err != nil {
-				h.notes.addf(engine.LevelError, "storage: %v", err)
+				h.notes.addf(log.Error, "storage: %v", err)
 			}
 		}
 	}()
@@ -229,7 +231,7 @@ func (h *Host) Stop() wire.Status {
 	select {
 	case <-done:
 	case <-time.After(stopWait + cutWait):
-		h.notes.addf(engine.LevelWarning, "stopped while requests were running")
+		h.notes.addf(log.Warning, "stopped while requests were running")
 	}
 	h.cancel()
 	return wire.StatusOK

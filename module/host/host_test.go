@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
@@ -207,7 +209,7 @@ func TestInvitationThatFailed(t *testing.T) {
 
 func TestRequestThatIsTooLateIsNotExecuted(t *testing.T) {
 	s := start(t, 1, nil).ready()
-	r := &engine.Request{From: user(0), RequestURI: room, Body: []byte("#create")}
+	r := &sip.Request{From: user(0), RequestURI: room, Body: []byte("#create")}
 	frames := s.answered(t, wire.FrameRequest, wire.AppendRequest(nil, wire.Now()-1, r))
 	assert.Empty(t, frames, "the worker has refused it already")
 	assert.Equal(t, -1, s.Workers[0].Query(wire.QueryRoomActive, room, "").Code)
@@ -234,8 +236,8 @@ func TestStop(t *testing.T) {
 func TestStorageThatCannotBeOpened(t *testing.T) {
 	s := start(t, 1, func(s *Settings) {
 		s.Mode = storage.ModeDurable
-		s.Open = func(context.Context, *Storage, storage.Mode, func(engine.Note)) (engine.Store, []engine.Note, error) {
-			return nil, []engine.Note{{Level: engine.LevelNotice, Text: "trying"}}, errors.New("no such database")
+		s.Open = func(context.Context, *Storage, storage.Mode, func(log.Note)) (storage.Store, []log.Note, error) {
+			return nil, []log.Note{{Level: log.Notice, Text: "trying"}}, errors.New("no such database")
 		}
 	})
 	r := s.Host.UntilEnded()
@@ -248,7 +250,7 @@ func TestPanicInTheHostIsRecovered(t *testing.T) {
 	s := start(t, 1, nil).ready()
 	conf := s.host.conf
 	s.host.conf = nil // every request panics
-	r := &engine.Request{From: user(0), RequestURI: room, Body: []byte("#join")}
+	r := &sip.Request{From: user(0), RequestURI: room, Body: []byte("#join")}
 	frames := s.answered(t, wire.FrameRequest, wire.AppendRequest(nil, wire.Now().Add(time.Second), r))
 	s.host.conf = conf
 	require.Len(t, frames, 1)
@@ -285,7 +287,7 @@ func TestPanicOfAGoroutineEndsTheHost(t *testing.T) {
 func TestNotesAreBounded(t *testing.T) {
 	n := &notes{wake: func() {}}
 	for i := range maxNotes + 7 {
-		n.addf(engine.LevelInfo, "%d", i)
+		n.addf(log.Info, "%d", i)
 	}
 	var logs moduletest.Result
 	caller := moduletest.NewCaller(t)
@@ -309,7 +311,7 @@ func FuzzHostFrame(f *testing.F) {
 	_, length := m.Fit(to, 3)
 	late := wire.Time(1) << 62
 	request := func(contentType, body string) []byte {
-		return wire.AppendRequest(nil, late, &engine.Request{
+		return wire.AppendRequest(nil, late, &sip.Request{
 			From: "sip:a@h", RequestURI: "sip:r@h", CallID: "c", ContentType: contentType,
 			Headers: "Date: x\r\n", Socket: "udp:h:1", Body: []byte(body),
 		})

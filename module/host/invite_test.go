@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/command"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
 )
@@ -27,7 +28,7 @@ func (s *system) awaitWithdrawn(members int) {
 // assertBusy fails unless who invited is told, directly, that nothing was sent.
 func assertBusy(t *testing.T, r moduletest.Result) {
 	t.Helper()
-	assert.Equal(t, engine.CodeInvite, r.Code)
+	assert.Equal(t, command.CodeInvite, r.Code)
 	require.Len(t, r.Messages, 1)
 	assert.Equal(t, []string{user(0)}, r.Messages[0].To)
 	assert.Equal(t, "*** The server is busy, the invitation was not sent", string(r.Messages[0].Body))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/module/wire"
 )
 
@@ -21,7 +22,7 @@ func (h *Host) Handle(r *wire.Request, reply *wire.Reply) wire.Status {
 		if m := engine.Unanswered(&request, &content, false); m != nil {
 			wire.WriteMessage(reply, m)
 		}
-		wire.WriteLog(reply, engine.LevelError, why)
+		wire.WriteLog(reply, log.Error, why)
 		return wire.StatusTimeout
 	}
 	defer cancel()
@@ -33,7 +34,7 @@ func (h *Host) Handle(r *wire.Request, reply *wire.Reply) wire.Status {
 func (h *Host) Query(what wire.Query, room, user wire.View, reply *wire.Reply) wire.Status {
 	ctx, cancel, why := h.local()
 	if why != "" {
-		wire.WriteLog(reply, engine.LevelError, why)
+		wire.WriteLog(reply, log.Error, why)
 		return wire.StatusTimeout
 	}
 	defer cancel()

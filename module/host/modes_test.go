@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
 	"kamailio-imc/engine/enginetest"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
@@ -21,26 +22,13 @@ func withStore(t *testing.T, mode storage.Mode, ttl time.Duration, store *engine
 	t.Helper()
 	return start(t, 2, func(s *Settings) {
 		s.Mode, s.CacheTTL, s.Timeout = mode, ttl, time.Second
-		s.Open = func(context.Context, *Storage, storage.Mode, func(engine.Note)) (engine.Store, []engine.Note, error) {
+		s.Open = func(context.Context, *Storage, storage.Mode, func(log.Note)) (storage.Store, []log.Note, error) {
 			return store, nil, nil
 		}
 	})
 }
 
 func recipients(r moduletest.Result) []string { return r.Recipients() }
-
-func record(users ...int) *engine.RoomRecord {
-	r := &engine.RoomRecord{Address: engine.Address{User: "room", Host: "example.org"}}
-	for i, u := range users {
-		a, _ := engine.ParseURI(user(u))
-		m := engine.Member{Address: a}
-		if i == 0 {
-			m.Role = engine.RoleOwner
-		}
-		r.Members = append(r.Members, m)
-	}
-	return r
-}
 
 // TestInvitationFailsWhileTheDatabaseIsAway: it is withdrawn when the database
 // is back, and who reported it does not wait.
@@ -52,7 +40,7 @@ func TestInvitationFailsWhileTheDatabaseIsAway(t *testing.T) {
 		w := s.Workers[0]
 		w.MakeRoom(room, 1)
 		require.Equal(t, 1, w.Handle(user(0), room, "#invite "+guest).Code)
-		store.Fail(engine.ErrUnavailable)
+		store.Fail(storage.ErrUnavailable)
 		for _, reporter := range []*moduletest.Caller{w, s.Host} {
 			began := time.Now()
 			r := reporter.Event(moduletest.Failed(408, room, guest, user(0)))
@@ -75,7 +63,7 @@ func TestInvitationFailsWhileTheDatabaseIsAway(t *testing.T) {
 // let anybody have.
 func TestMemberThatNoSnapshotHolds(t *testing.T) {
 	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
-		rec := record(0, 1, 2)
+		rec := moduletest.Stored(0, 1, 2)
 		rec.Members[2].User = strings.Repeat("\U0001f600", 64)
 		long := "sip:" + rec.Members[2].User + "@example.org"
 		require.Greater(t, len(long), 256)
@@ -110,7 +98,7 @@ func TestRoomsSurviveInMode1(t *testing.T) {
 	}
 	fetches := store.Counts().Fetches
 
-	store.Fail(engine.ErrUnavailable)
+	store.Fail(storage.ErrUnavailable)
 	r := s.Workers[0].Handle(user(3), room, "#join")
 	assert.Equal(t, -40, r.Code)
 	require.Len(t, r.Messages, 1, "the sender is told")
@@ -120,20 +108,20 @@ func TestRoomsSurviveInMode1(t *testing.T) {
 }
 
 func TestOtherNodesAreSeenAtOnceInMode2(t *testing.T) {
-	store := enginetest.NewStore(record(0, 1))
+	store := enginetest.NewStore(moduletest.Stored(0, 1))
 	s := withStore(t, 2, 0, store).ready()
 	w := s.Workers[0]
 	assert.Equal(t, []string{user(1)}, recipients(w.Handle(user(0), room, "1")))
-	store.Put(record(0, 1, 2)) // on another node
+	store.Put(moduletest.Stored(0, 1, 2)) // on another node
 	assert.ElementsMatch(t, []string{user(1), user(2)}, recipients(w.Handle(user(0), room, "2")))
-	store.Put(record(0, 2))
+	store.Put(moduletest.Stored(0, 2))
 	assert.Equal(t, -200, w.Handle(user(1), room, "3").Code)
 	assert.Equal(t, -1, w.Query(wire.QueryRoomMember, room, user(1)).Code)
 }
 
 func TestOtherNodesAreSeenInTimeInMode2(t *testing.T) {
 	const ttl = 300 * time.Millisecond
-	store := enginetest.NewStore(record(0, 1))
+	store := enginetest.NewStore(moduletest.Stored(0, 1))
 	s := withStore(t, 2, ttl, store).ready()
 	a, b := s.Workers[0], s.Workers[1]
 	began := time.Now()
@@ -145,7 +133,7 @@ func TestOtherNodesAreSeenInTimeInMode2(t *testing.T) {
 		require.Equal(t, []string{user(1)}, to)
 		require.LessOrEqual(t, fetches, 2, "answered from the snapshot")
 		if i == 0 {
-			store.Put(record(0, 1, 2))
+			store.Put(moduletest.Stored(0, 1, 2))
 		}
 	}
 	time.Sleep(time.Until(began.Add(ttl + 10*time.Millisecond)))
@@ -157,11 +145,11 @@ func TestOtherNodesAreSeenInTimeInMode2(t *testing.T) {
 }
 
 func TestOutageInMode2(t *testing.T) {
-	store := enginetest.NewStore(record(0, 1))
+	store := enginetest.NewStore(moduletest.Stored(0, 1))
 	s := withStore(t, 2, 0, store).ready()
 	w := s.Workers[0]
 	assert.Equal(t, []string{user(1)}, recipients(w.Handle(user(0), room, "1")))
-	store.Fail(engine.ErrUnavailable)
+	store.Fail(storage.ErrUnavailable)
 	assert.Equal(t, []string{user(1)}, recipients(w.Handle(user(0), room, "2")), "by the last known members")
 	began := time.Now()
 	assert.Equal(t, -40, w.Handle(user(2), room, "#join").Code)
@@ -201,7 +189,7 @@ func TestStopWaitsForCommits(t *testing.T) {
 	release()
 	<-stopped
 	<-answered
-	address, err := engine.ParseURI(room)
+	address, err := sip.ParseURI(room)
 	require.NoError(t, err)
 	assert.Len(t, store.Room(address.Key()).Members, 2)
 }

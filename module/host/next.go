@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/module/wire"
 )
 
@@ -55,7 +56,7 @@ func (h *Host) poll(reply *wire.Reply) (_ wire.Status, something bool) {
 	}
 	if dropped > 0 {
 		h.counters.Add(wire.CounterDropped, dropped)
-		wire.WriteLogf(reply, engine.LevelError, "%d MESSAGEs dropped: too long to be sent", dropped)
+		wire.WriteLogf(reply, log.Error, "%d MESSAGEs dropped: too long to be sent", dropped)
 	}
 	return wire.StatusOK, something || dropped > 0 || len(record) > 0
 }
@@ -109,7 +110,7 @@ func (h *Host) unsent(id uint64, e *wire.Event, reply *wire.Reply) wire.Status {
 	}
 	if back.dropped != "" {
 		h.counters.Add(wire.CounterDropped, 1)
-		wire.WriteLogf(reply, engine.LevelError, "room %s: a MESSAGE to %s dropped: no memory to send it for %v",
+		wire.WriteLogf(reply, log.Error, "room %s: a MESSAGE to %s dropped: no memory to send it for %v",
 			back.message.Room, wire.ForLog(back.dropped), giveUp)
 		if back.message.Inviter != "" {
 			h.withdrawals.add(failureTo(&back.message, back.dropped))

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sync"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/module/wire"
 )
 
@@ -17,22 +17,22 @@ type notes struct {
 	wake func() // called without mu
 
 	mu      sync.Mutex
-	lines   []engine.Note
+	lines   []log.Note
 	dropped int
 }
 
 // add keeps lines, or counts them if too many wait already.
-func (n *notes) add(lines ...engine.Note) {
+func (n *notes) add(lines ...log.Note) {
 	for _, line := range lines {
 		n.addOne(line)
 	}
 }
 
-func (n *notes) addf(level engine.Level, format string, args ...any) {
-	n.addOne(engine.Note{Level: level, Text: fmt.Sprintf(format, args...)})
+func (n *notes) addf(level log.Level, format string, args ...any) {
+	n.addOne(log.Note{Level: level, Text: fmt.Sprintf(format, args...)})
 }
 
-func (n *notes) addOne(line engine.Note) {
+func (n *notes) addOne(line log.Note) {
 	n.mu.Lock()
 	if len(n.lines) < maxNotes {
 		n.lines = append(n.lines, line)
@@ -58,7 +58,7 @@ func (n *notes) write(r *wire.Reply, reserve int) bool {
 	}
 	n.lines = append(n.lines[:0], n.lines[moved:]...)
 	if len(n.lines) == 0 && n.dropped > 0 {
-		wire.WriteLogf(r, engine.LevelWarning, "%d log lines were dropped: too many at a time", n.dropped)
+		wire.WriteLogf(r, log.Warning, "%d log lines were dropped: too many at a time", n.dropped)
 		n.dropped = 0
 		moved++
 	}

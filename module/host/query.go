@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -41,8 +43,8 @@ func (h *Host) query(ctx context.Context, what wire.Query, room, user string, ou
 	default:
 		return wire.StatusInvalid
 	}
-	if err != nil && !errors.Is(err, engine.ErrInvalidURI) {
-		wire.WriteLogf(out, engine.LevelError, "question about room %s: %v", wire.ForLog(room), err)
+	if err != nil && !errors.Is(err, sip.ErrInvalidURI) {
+		wire.WriteLogf(out, log.Error, "question about room %s: %v", wire.ForLog(room), err)
 	}
 	*code = engine.CodeNo
 	if yes && err == nil {
@@ -54,7 +56,7 @@ func (h *Host) query(ctx context.Context, what wire.Query, room, user string, ou
 func (h *Host) listRooms(ctx context.Context, out wire.Sink, code *int) wire.Status {
 	rooms, err := h.conf.Rooms(ctx)
 	if err != nil {
-		wire.WriteLogf(out, engine.LevelError, "list of rooms: %v", err)
+		wire.WriteLogf(out, log.Error, "list of rooms: %v", err)
 		return wire.StatusTimeout
 	}
 	*code = engine.CodeOK
@@ -67,11 +69,11 @@ func (h *Host) listRooms(ctx context.Context, out wire.Sink, code *int) wire.Sta
 func (h *Host) listMembers(ctx context.Context, room string, out wire.Sink, code *int) wire.Status {
 	v, err := h.conf.Members(ctx, room)
 	switch {
-	case errors.Is(err, engine.ErrInvalidURI):
+	case errors.Is(err, sip.ErrInvalidURI):
 		*code = engine.CodeInvalidName
 		return wire.StatusOK
 	case err != nil:
-		wire.WriteLogf(out, engine.LevelError, "members of room %s: %v", wire.ForLog(room), err)
+		wire.WriteLogf(out, log.Error, "members of room %s: %v", wire.ForLog(room), err)
 		return wire.StatusTimeout
 	case v == nil:
 		*code = engine.CodeNo

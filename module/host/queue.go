@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -36,12 +37,12 @@ const (
 // them in the same room. It is first in, first out per room, and takes the
 // rooms in turn, a batch of recipients each. Safe for concurrent use.
 type queue struct {
-	most    load             // what it holds at most
-	started func(engine.Key) // a room gets a queue; called with mu held
-	gauge   func(depth int)  // the number of recipients changed; called with mu held
+	most    load            // what it holds at most
+	started func(sip.Key)   // a room gets a queue; called with mu held
+	gauge   func(depth int) // the number of recipients changed; called with mu held
 
 	mu    sync.Mutex // held for short times only, no other lock is taken under it
-	rooms map[engine.Key]*roomQueue
+	rooms map[sip.Key]*roomQueue
 	first *roomQueue // the rooms that wait for their turn, linked by next
 	last  *roomQueue
 	out   map[uint64]*roomQueue // batches that the main thread has
@@ -68,7 +69,7 @@ func (l load) fits(o, most load) bool {
 // roomQueue is a room's part. It is either waiting for its turn or has a
 // batch out, never both: so a room's MESSAGEs keep their order.
 type roomQueue struct {
-	room  engine.Key
+	room  sip.Key
 	items []*item
 	held  load
 	batch int // recipients of items[0] in the batch that is out
@@ -91,12 +92,12 @@ type body struct {
 	items int
 }
 
-func newQueue(most load, started func(engine.Key), gauge func(int)) *queue {
+func newQueue(most load, started func(sip.Key), gauge func(int)) *queue {
 	return &queue{
 		most:    most,
 		started: started,
 		gauge:   gauge,
-		rooms:   make(map[engine.Key]*roomQueue),
+		rooms:   make(map[sip.Key]*roomQueue),
 		out:     make(map[uint64]*roomQueue),
 	}
 }
@@ -195,7 +196,7 @@ func (r *roomQueue) sameBody(b []byte) *body {
 }
 
 // busy reports whether the room has MESSAGEs in the queue or in a batch.
-func (q *queue) busy(room engine.Key) bool {
+func (q *queue) busy(room sip.Key) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.rooms[room] != nil

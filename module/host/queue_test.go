@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
 )
@@ -19,7 +20,7 @@ import (
 type queueTest struct {
 	*queue
 	t       *testing.T
-	started []engine.Key
+	started []sip.Key
 	gauge   int
 }
 
@@ -27,12 +28,12 @@ func testQueue(t *testing.T, size int) *queueTest {
 	t.Helper()
 	q := &queueTest{t: t}
 	q.queue = newQueue(load{size, 1 << 30},
-		func(room engine.Key) { q.started = append(q.started, room) },
+		func(room sip.Key) { q.started = append(q.started, room) },
 		func(n int) { q.gauge = n })
 	return q
 }
 
-func text(room engine.Key, body string, to ...[]string) *engine.Message {
+func text(room sip.Key, body string, to ...[]string) *engine.Message {
 	return &engine.Message{Room: room, From: "sip:" + string(room), Body: []byte(body), To: to}
 }
 
@@ -54,9 +55,9 @@ func TestQueueTakesRoomsInTurn(t *testing.T) {
 	require.True(t, q.push(text("big@h", "1", big), false))
 	require.True(t, q.push(text("small@h", "2", moduletest.URIs("s", 2)), false))
 	require.True(t, q.push(text("small@h", "3", moduletest.URIs("s", 2)), false))
-	assert.Equal(t, []engine.Key{"big@h", "small@h"}, q.started)
+	assert.Equal(t, []sip.Key{"big@h", "small@h"}, q.started)
 
-	var rooms []engine.Key
+	var rooms []sip.Key
 	got := map[string][]string{}
 	for m := q.next(); m != nil; m = q.next() {
 		rooms = append(rooms, m.Room)
@@ -64,7 +65,7 @@ func TestQueueTakesRoomsInTurn(t *testing.T) {
 		require.True(t, q.sent(m.ID))
 		assert.False(t, q.sent(m.ID), "reported twice")
 	}
-	assert.Equal(t, []engine.Key{"big@h", "small@h", "big@h", "small@h", "big@h", "big@h"}, rooms)
+	assert.Equal(t, []sip.Key{"big@h", "small@h", "big@h", "small@h", "big@h", "big@h"}, rooms)
 	assert.Equal(t, big, got["1"])
 	assert.Equal(t, moduletest.URIs("s", 2), got["3"])
 	assert.Zero(t, q.gauge)
@@ -201,7 +202,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	const most = 1 << 20
 	q := testQueue(t, 1<<30)
 	q.most.bytes = most
-	big := func(room engine.Key, i int) bool {
+	big := func(room sip.Key, i int) bool {
 		return q.push(text(room, fmt.Sprintf("%032768d", i), moduletest.URIs("u", 1)), false)
 	}
 	n := 0
@@ -210,7 +211,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	}
 	assert.InDelta(t, most/2, q.held.bytes, 40000, "half is the others'")
 	for room := range 10 {
-		for i := 0; big(engine.Key(fmt.Sprintf("b%d@h", room)), i); i++ {
+		for i := 0; big(sip.Key(fmt.Sprintf("b%d@h", room)), i); i++ {
 			n++
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
@@ -26,7 +28,7 @@ func (h *Host) serve(end *wire.HostEnd) {
 		f, err := end.Receive()
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
-				h.notes.addf(engine.LevelError, "connection to a worker: %v", err)
+				h.notes.addf(log.Error, "connection to a worker: %v", err)
 			}
 			return
 		}
@@ -34,7 +36,7 @@ func (h *Host) serve(end *wire.HostEnd) {
 		h.serveFrame(f.Kind, f.Payload, a)
 		if a.Err != nil {
 			if !h.ended.Load() {
-				h.notes.addf(engine.LevelError, "answer to a worker: %v", a.Err)
+				h.notes.addf(log.Error, "answer to a worker: %v", a.Err)
 			}
 			return
 		}
@@ -101,12 +103,12 @@ func (h *Host) serveNotReady(kind wire.FrameKind, payload []byte, a *wire.Answer
 			a.Status = wire.StatusInvalid
 			return
 		}
-		content := engine.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
+		content := sip.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
 		a.Code = engine.RefusalCode(&r, &content)
 		if m := engine.Unanswered(&r, &content, false); m != nil {
 			wire.WriteMessage(a, m)
 		}
-		wire.WriteLogf(a, engine.LevelInfo, "room %s: request of %s refused: %s", wire.ForLog(r.RequestURI), wire.ForLog(r.From), notReady)
+		wire.WriteLogf(a, log.Info, "room %s: request of %s refused: %s", wire.ForLog(r.RequestURI), wire.ForLog(r.From), notReady)
 	}
 }
 
@@ -130,7 +132,7 @@ func (h *Host) serveRequest(payload []byte, whole bool, a *wire.Answer) {
 		return
 	}
 	debugServe(&r)
-	content := engine.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
+	content := sip.Classify(&r, h.settings.CommandStart, h.settings.MaxHops)
 	a.Code = engine.RefusalCode(&r, &content)
 	ctx, cancel, ok := h.within(deadline)
 	if !ok {
@@ -149,11 +151,11 @@ func (h *Host) serveRequest(payload []byte, whole bool, a *wire.Answer) {
 // the text: it is not plain, there is no such room, the sender is no member,
 // the room is large, has MESSAGEs in the queue or a member whose URI is too
 // long for a snapshot, or the database has to be asked each time.
-func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *wire.Answer) bool {
+func (h *Host) sendSnapshot(ctx context.Context, r *sip.Request, a *wire.Answer) bool {
 	if !snapshot.Suffices(r) || h.settings.Mode == storage.ModeDatabase && h.settings.CacheTTL == 0 {
 		return false
 	}
-	address, err := engine.ParseURI(r.RequestURI)
+	address, err := sip.ParseURI(r.RequestURI)
 	if err != nil {
 		return false
 	}
@@ -170,7 +172,7 @@ func (h *Host) sendSnapshot(ctx context.Context, r *engine.Request, a *wire.Answ
 		return false
 	}
 	var buf [256]byte
-	from, err := engine.AppendKey(buf[:0], r.From)
+	from, err := sip.AppendKey(buf[:0], r.From)
 	if err != nil || v.Index(from) < 0 {
 		return false
 	}

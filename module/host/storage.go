@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/storage"
 	"kamailio-imc/engine/storage/sqlstore"
 	"kamailio-imc/module/snapshot"
@@ -41,10 +41,10 @@ type Storage struct {
 // Opener opens the storage of db_mode 1 and 2. The notes that it returns are
 // for the log, as are those that it hands to note later. No text of theirs,
 // nor of the error, holds the password of the URL.
-type Opener func(ctx context.Context, s *Storage, mode storage.Mode, note func(engine.Note)) (engine.Store, []engine.Note, error)
+type Opener func(ctx context.Context, s *Storage, mode storage.Mode, note func(log.Note)) (storage.Store, []log.Note, error)
 
 // openSQL opens a database.
-func openSQL(ctx context.Context, s *Storage, mode storage.Mode, note func(engine.Note)) (engine.Store, []engine.Note, error) {
+func openSQL(ctx context.Context, s *Storage, mode storage.Mode, note func(log.Note)) (storage.Store, []log.Note, error) {
 	store, notes, err := sqlstore.Open(ctx, sqlstore.Config{
 		URL:          s.URL,
 		RoomsTable:   s.RoomsTable,

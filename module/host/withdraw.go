@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/storage"
 	"kamailio-imc/module/wire"
 )
@@ -82,7 +83,7 @@ func (h *Host) withdraw() {
 		select {
 		case <-h.ending:
 			if left = append(left, h.withdrawals.take()...); len(left) > 0 {
-				h.notes.addf(engine.LevelWarning, "stopped with %d failed invitations not withdrawn", len(left))
+				h.notes.addf(log.Warning, "stopped with %d failed invitations not withdrawn", len(left))
 			}
 			return
 		case <-h.withdrawals.wake:

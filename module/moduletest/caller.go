@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -151,18 +152,18 @@ func (r *Result) Recipients() (to []string) {
 // Handle handles a MESSAGE of a user.
 func (x *Caller) Handle(from, room, body string) Result {
 	x.TB.Helper()
-	return x.HandleRequest(&engine.Request{From: from, RequestURI: room, CallID: "call", Body: []byte(body)})
+	return x.HandleRequest(&sip.Request{From: from, RequestURI: room, CallID: "call", Body: []byte(body)})
 }
 
 // HandleRequest handles a request.
-func (x *Caller) HandleRequest(r *engine.Request) Result {
+func (x *Caller) HandleRequest(r *sip.Request) Result {
 	x.TB.Helper()
 	reply, request := x.Begin(), View(r)
 	return x.Collect(reply, x.Process.Handle(&request, reply))
 }
 
 // View views a request as C hands it over.
-func View(r *engine.Request) wire.Request {
+func View(r *sip.Request) wire.Request {
 	return wire.Request{
 		From: wire.ViewOf(r.From), RequestURI: wire.ViewOf(r.RequestURI), CallID: wire.ViewOf(r.CallID),
 		ContentType: wire.ViewOf(r.ContentType), Headers: wire.ViewOf(r.Headers), Socket: wire.ViewOf(r.Socket),

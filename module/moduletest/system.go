@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
 )
@@ -24,6 +26,21 @@ func URIs(prefix string, n int) []string {
 		out[i] = fmt.Sprintf("sip:%s%d@h", prefix, i)
 	}
 	return out
+}
+
+// Stored returns Room with these users as a database holds it, the first its
+// owner.
+func Stored(users ...int) *room.Record {
+	r := &room.Record{Address: sip.Address{User: "room", Host: "example.org"}}
+	for i, u := range users {
+		a, _ := sip.ParseURI(User(u))
+		m := room.Member{Address: a}
+		if i == 0 {
+			m.Role = room.RoleOwner
+		}
+		r.Members = append(r.Members, m)
+	}
+	return r
 }
 
 // System is a host and its workers over real socket pairs, all in this

@@ -5,6 +5,6 @@
 // room. A Cache keeps snapshots in a ring.
 //
 // Package snapshot knows the wire, as the form in which the host sends a
-// snapshot and in which a text goes out of it, and the views of the engine. It
+// snapshot and in which a text goes out of it, the view of a room, and keys. It
 // does not know who asks, nor where a snapshot comes from.
 package snapshot

@@ -5,7 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/room"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -70,7 +71,7 @@ const scheme = "sip:"
 
 // Storable reports whether a snapshot can be made of v. What a table holds may
 // be longer than what the commands let anybody store.
-func Storable(v *engine.RoomView) bool {
+func Storable(v *room.View) bool {
 	if !stored(wire.ViewOf(v.URI)) {
 		return false
 	}
@@ -91,7 +92,7 @@ func stored(v wire.View) bool {
 
 // Suffices reports whether a text can be handled from a snapshot: it has a body,
 // and its Call-ID can be written into a header as it is.
-func Suffices(r *engine.Request) bool {
+func Suffices(r *sip.Request) bool {
 	for i := range len(r.CallID) {
 		if r.CallID[i] <= ' ' || r.CallID[i] == 0x7f {
 			return false

@@ -3,7 +3,7 @@ package snapshot
 import (
 	"encoding/binary"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -65,7 +65,7 @@ func (s Snapshot) uri() []byte {
 }
 
 // Of reports whether it is of the room with this key.
-func (s Snapshot) Of(key []byte) bool { return engine.HasKey(s.uri(), key) }
+func (s Snapshot) Of(key []byte) bool { return sip.HasKey(s.uri(), key) }
 
 // split returns the table and the fields of the members.
 func (s Snapshot) split() (table, to []byte) {
@@ -99,7 +99,7 @@ func (s Snapshot) Find(key []byte) int {
 	if len(table) == 0 {
 		for at := 0; at < len(to); {
 			uri := fieldAt(to, at)
-			if engine.HasKey(uri, key) {
+			if sip.HasKey(uri, key) {
 				return at
 			}
 			at += 4 + len(uri)
@@ -108,7 +108,7 @@ func (s Snapshot) Find(key []byte) int {
 	}
 	for i := tableSlot(table, keyHash(key)); ; i = tableSlot(table, i+1) {
 		at := int(binary.LittleEndian.Uint32(table[4*i:])) - 1
-		if at < 0 || engine.HasKey(fieldAt(to, at), key) {
+		if at < 0 || sip.HasKey(fieldAt(to, at), key) {
 			return at
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
-func testRequest() *engine.Request {
-	return &engine.Request{From: "sip:a@h", RequestURI: "sip:r@h", CallID: "c", ContentType: "text/html", Headers: "Date: x\r\n", Socket: "udp:h:1", Body: []byte("b\x00")}
+func testRequest() *sip.Request {
+	return &sip.Request{From: "sip:a@h", RequestURI: "sip:r@h", CallID: "c", ContentType: "text/html", Headers: "Date: x\r\n", Socket: "udp:h:1", Body: []byte("b\x00")}
 }
 
 func TestFrame(t *testing.T) {
@@ -67,7 +67,7 @@ func TestRequestIsCopied(t *testing.T) {
 	}
 	seen, kept := r.Peek(), r.Copy()
 	assert.Equal(t, seen, kept)
-	assert.Equal(t, engine.Request{
+	assert.Equal(t, sip.Request{
 		From: "f", RequestURI: "r", ContentType: "t", CallID: "c", Headers: "h", Socket: "s", Body: []byte("frtchs"),
 	}, kept)
 	clear(memory)

@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 )
 
 // TestBytesOfThisVersion: what other processes and C read is, byte for byte,
@@ -21,7 +22,7 @@ func TestBytesOfThisVersion(t *testing.T) {
 	}
 	to := []string{"u", "vw"}
 	_, length := m.Fit(to, len(to))
-	r := engine.Request{
+	r := sip.Request{
 		From: "f", RequestURI: "r", CallID: "c", ContentType: "t", Headers: "h", Socket: "s", Body: []byte("b"),
 	}
 	failed := Event{
@@ -34,7 +35,7 @@ func TestBytesOfThisVersion(t *testing.T) {
 		"MESSAGE": {m.AppendTo(nil, to, length), "41000000 01 0807060504030201 02" +
 			" 01000000 72 01000000 66 01000000 63 01000000 74 01000000 68 01000000 73 01000000 69 01000000 62" +
 			" 02000000 01000000 75 02000000 7677"},
-		"LOG":      {AppendLog(nil, engine.LevelNotice, "l"), "07000000 02 03 01000000 6c"},
+		"LOG":      {AppendLog(nil, log.Notice, "l"), "07000000 02 03 01000000 6c"},
 		"ROOM":     {AppendRoom(nil, "r", 258, "o"), "0f000000 03 01000000 72 02010000 01000000 6f"},
 		"MEMBER":   {AppendMember(nil, "m"), "06000000 04 01000000 6d"},
 		"READY":    {AppendReady(nil), "01000000 05"},

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // Flags of a MESSAGE record, as in imc_engine.h.
@@ -56,7 +57,7 @@ func MessageOf(m *engine.Message) Message {
 // Copy returns the MESSAGE in memory of its own, to these recipients.
 func (m *Message) Copy(to []string) engine.Message {
 	return engine.Message{
-		Room:        engine.Key(m.Room.Copy()),
+		Room:        sip.Key(m.Room.Copy()),
 		From:        m.From.Copy(),
 		To:          [][]string{to},
 		ContentType: m.ContentType.Copy(),

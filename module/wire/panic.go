@@ -5,21 +5,21 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // maxStackLines bounds the log of a panic.
 const maxStackLines = 64
 
 // PanicNotes describes a panic with the stack of the caller, a line each.
-func PanicNotes(v any) []engine.Note {
+func PanicNotes(v any) []log.Note {
 	lines := strings.Split(strings.TrimSpace(string(debug.Stack())), "\n")
 	if len(lines) > maxStackLines {
 		lines = lines[:maxStackLines]
 	}
-	notes := []engine.Note{{Level: engine.LevelError, Text: fmt.Sprintf("panic: %v", v)}}
+	notes := []log.Note{{Level: log.Error, Text: fmt.Sprintf("panic: %v", v)}}
 	for _, line := range lines {
-		notes = append(notes, engine.Note{Level: engine.LevelError, Text: line})
+		notes = append(notes, log.Note{Level: log.Error, Text: line})
 	}
 	return notes
 }

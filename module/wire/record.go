@@ -3,7 +3,7 @@ package wire
 import (
 	"encoding/binary"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // Limits of the boundary, in bytes; imc_engine.h defines the same numbers.
@@ -49,7 +49,7 @@ func RecordKind(record []byte) (kind byte, payload Decoder) {
 func LogSize(text string) int { return recordHead + 1 + 4 + min(len(text), maxLogText) }
 
 // AppendLog appends a LOG record; text is cut at 8 KB.
-func AppendLog(dst []byte, level engine.Level, text string) []byte {
+func AppendLog(dst []byte, level log.Level, text string) []byte {
 	text = text[:min(len(text), maxLogText)]
 	dst = AppendU32(dst, uint32(1+1+StrSize(text)))
 	dst = append(dst, RecordLog, byte(level))

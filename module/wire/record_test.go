@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // uris returns n URIs of users.
@@ -115,7 +116,7 @@ func TestMessageThatNoRecordHolds(t *testing.T) {
 
 func TestLogIsCut(t *testing.T) {
 	r := newReply(t)
-	WriteLog(r, engine.LevelError, strings.Repeat("x", 100000))
+	WriteLog(r, log.Error, strings.Repeat("x", 100000))
 	record, rest, ok := NextRecord(r.Bytes())
 	require.True(t, ok)
 	assert.Empty(t, rest)
@@ -129,7 +130,7 @@ func FuzzParseMessage(f *testing.F) {
 	to := uris(3)
 	_, length := h.Fit(to, 3)
 	f.Add(h.AppendTo(nil, to, length))
-	f.Add(AppendLog(nil, engine.LevelInfo, "line"))
+	f.Add(AppendLog(nil, log.Info, "line"))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		Recipients(b)

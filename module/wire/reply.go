@@ -3,7 +3,7 @@ package wire
 import (
 	"slices"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // Reply is what a function of the boundary hands out: records in a buffer
@@ -148,4 +148,4 @@ func (r *Reply) AppendAll(records []byte) {
 }
 
 // LogError writes a LOG record of the level of errors.
-func (r *Reply) LogError(err error) { WriteLog(r, engine.LevelError, err.Error()) }
+func (r *Reply) LogError(err error) { WriteLog(r, log.Error, err.Error()) }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // newReply returns a reply into a buffer of the least size.
@@ -34,7 +34,7 @@ func TestRepliesAreApart(t *testing.T) {
 	one, two := make([]byte, ReplyMin), make([]byte, ReplyMin)
 	r := rs.Begin(one)
 	for range 60 {
-		WriteLog(r, engine.LevelInfo, strings.Repeat("x", maxLogText))
+		WriteLog(r, log.Info, strings.Repeat("x", maxLogText))
 	}
 	require.True(t, r.More())
 	assert.False(t, rs.Begin(two).More())

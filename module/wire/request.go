@@ -3,7 +3,7 @@ package wire
 import (
 	"bytes"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 )
 
 // Request is a MESSAGE request as C hands it over, valid during a call.
@@ -18,8 +18,8 @@ type Request struct {
 }
 
 // Copy returns the request in memory of its own.
-func (r *Request) Copy() engine.Request {
-	return engine.Request{
+func (r *Request) Copy() sip.Request {
+	return sip.Request{
 		From:        r.From.Copy(),
 		RequestURI:  r.RequestURI.Copy(),
 		CallID:      r.CallID.Copy(),
@@ -31,8 +31,8 @@ func (r *Request) Copy() engine.Request {
 }
 
 // Peek returns the request where it is, for calls that keep nothing of it.
-func (r *Request) Peek() engine.Request {
-	return engine.Request{
+func (r *Request) Peek() sip.Request {
+	return sip.Request{
 		From:        r.From.Peek(),
 		RequestURI:  r.RequestURI.Peek(),
 		CallID:      r.CallID.Peek(),
@@ -45,7 +45,7 @@ func (r *Request) Peek() engine.Request {
 
 // AppendRequest appends the payload of FrameRequest and FrameWhole: u64
 // deadline, then the request's fields.
-func AppendRequest(dst []byte, deadline Time, r *engine.Request) []byte {
+func AppendRequest(dst []byte, deadline Time, r *sip.Request) []byte {
 	dst = AppendU64(dst, uint64(deadline))
 	dst = AppendStr(dst, r.From)
 	dst = AppendStr(dst, r.RequestURI)
@@ -58,7 +58,7 @@ func AppendRequest(dst []byte, deadline Time, r *engine.Request) []byte {
 
 // ParseRequest reads what AppendRequest wrote. The body is a part of b, all
 // else is copied.
-func ParseRequest(b []byte) (deadline Time, r engine.Request, ok bool) {
+func ParseRequest(b []byte) (deadline Time, r sip.Request, ok bool) {
 	d := NewDecoder(b)
 	deadline = Time(d.U64())
 	r.From = d.copy()
@@ -72,7 +72,7 @@ func ParseRequest(b []byte) (deadline Time, r engine.Request, ok bool) {
 }
 
 // RequestSize is the length of the frame of a request.
-func RequestSize(r *engine.Request) int {
+func RequestSize(r *sip.Request) int {
 	return frameHead + 8 + 7*4 + len(r.From) + len(r.RequestURI) + len(r.CallID) +
 		len(r.ContentType) + len(r.Headers) + len(r.Socket) + len(r.Body)
 }

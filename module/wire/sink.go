@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 )
 
 // Sink takes records: a Reply, or an Answer on its way to a worker. A record is
@@ -17,17 +18,17 @@ type Sink interface {
 }
 
 // WriteLog writes a LOG record.
-func WriteLog(s Sink, level engine.Level, text string) {
+func WriteLog(s Sink, level log.Level, text string) {
 	s.Append(AppendLog(s.Space(LogSize(text)), level, text))
 }
 
 // WriteLogf is WriteLog with a format.
-func WriteLogf(s Sink, level engine.Level, format string, args ...any) {
+func WriteLogf(s Sink, level log.Level, format string, args ...any) {
 	WriteLog(s, level, fmt.Sprintf(format, args...))
 }
 
 // WriteNotes writes LOG records.
-func WriteNotes(s Sink, notes []engine.Note) {
+func WriteNotes(s Sink, notes []log.Note) {
 	for _, n := range notes {
 		WriteLog(s, n.Level, n.Text)
 	}

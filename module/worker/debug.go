@@ -2,7 +2,9 @@
 
 package worker
 
-import "kamailio-imc/engine"
+import (
+	"kamailio-imc/engine/sip"
+)
 
 // debugHandle does nothing outside test builds (tag imcdebug).
-func debugHandle(*engine.Request) {}
+func debugHandle(*sip.Request) {}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/module/wire"
 )
 
@@ -93,7 +93,7 @@ func (w *Worker) late(f wire.Frame, reply *wire.Reply) {
 	}
 	if n > 0 {
 		w.intake.Counters.Add(wire.CounterDropped, n)
-		wire.WriteLogf(reply, engine.LevelWarning,
+		wire.WriteLogf(reply, log.Warning,
 			"the engine answered a request too late (code %d): %d MESSAGEs dropped", part.Code, n)
 	}
 }
@@ -104,12 +104,12 @@ func (w *Worker) unanswered(err error, reply *wire.Reply, format string, args ..
 	what := fmt.Sprintf(format, args...)
 	switch {
 	case errors.Is(err, wire.ErrTimeout):
-		wire.WriteLogf(reply, engine.LevelWarning, "%s: %v (%v)", what, err, w.timeout)
+		wire.WriteLogf(reply, log.Warning, "%s: %v (%v)", what, err, w.timeout)
 	case errors.Is(err, wire.ErrClosed) && w.told:
-		wire.WriteLogf(reply, engine.LevelInfo, "%s: %v", what, err)
+		wire.WriteLogf(reply, log.Info, "%s: %v", what, err)
 	default:
 		w.told = w.told || errors.Is(err, wire.ErrClosed)
-		wire.WriteLogf(reply, engine.LevelError, "%s: %v", what, err)
+		wire.WriteLogf(reply, log.Error, "%s: %v", what, err)
 	}
 	return wire.StatusTimeout
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -14,14 +15,14 @@ type Intake struct {
 
 // Classify finds out what r is, and sets reply.Code to what it is refused with
 // if nobody decides it.
-func (in *Intake) Classify(r *engine.Request, reply *wire.Reply) engine.Content {
-	content := engine.Classify(r, in.CommandStart, in.MaxHops)
+func (in *Intake) Classify(r *sip.Request, reply *wire.Reply) sip.Content {
+	content := sip.Classify(r, in.CommandStart, in.MaxHops)
 	reply.Code = engine.RefusalCode(r, &content)
 	return content
 }
 
 // Settle answers a request that needs no room, and reports whether it did.
-func (in *Intake) Settle(r *engine.Request, content *engine.Content, reply *wire.Reply) bool {
+func (in *Intake) Settle(r *sip.Request, content *sip.Content, reply *wire.Reply) bool {
 	debugHandle(r)
 	out, settled := engine.Settle(r, content)
 	if !settled {
@@ -36,19 +37,19 @@ func (in *Intake) Settle(r *engine.Request, content *engine.Content, reply *wire
 }
 
 // Count counts a request of this kind, as reply says it was answered.
-func (in *Intake) Count(kind engine.Kind, reply *wire.Reply) {
+func (in *Intake) Count(kind sip.Kind, reply *wire.Reply) {
 	switch kind {
-	case engine.KindCommand:
+	case sip.KindCommand:
 		in.Counters.Add(wire.CounterCommands, 1)
-	case engine.KindReceipt:
+	case sip.KindReceipt:
 		in.Counters.Add(wire.CounterReceipts, 1)
-	case engine.KindLooped:
+	case sip.KindLooped:
 		in.Counters.Add(wire.CounterLooped, 1)
-	case engine.KindTyping:
+	case sip.KindTyping:
 		if reply.Code > 0 {
 			in.Counters.Add(wire.CounterTyping, 1)
 		}
-	case engine.KindText, engine.KindOther:
+	case sip.KindText, sip.KindOther:
 		if reply.Code > 0 {
 			in.Counters.Add(wire.CounterTexts, 1)
 		}

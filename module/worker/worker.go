@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
 )
@@ -75,9 +77,9 @@ func (w *Worker) Handle(r *wire.Request, reply *wire.Reply) wire.Status {
 }
 
 // askHost has the host handle a request, or send the snapshot to do it with.
-func (w *Worker) askHost(r *wire.Request, request *engine.Request, content *engine.Content, reply *wire.Reply) wire.Status {
+func (w *Worker) askHost(r *wire.Request, request *sip.Request, content *sip.Content, reply *wire.Reply) wire.Status {
 	if wire.RequestSize(request) > wire.FrameMax {
-		wire.WriteLogf(reply, engine.LevelInfo, "room %s: request of %s refused: %d bytes",
+		wire.WriteLogf(reply, log.Info, "room %s: request of %s refused: %d bytes",
 			wire.ForLog(request.RequestURI), wire.ForLog(request.From), len(request.Body))
 		return wire.StatusOK // the code is that of a refusal
 	}
@@ -92,12 +94,12 @@ func (w *Worker) askHost(r *wire.Request, request *engine.Request, content *engi
 		if ok && content.GoesOn() && s.Of(w.room) {
 			w.cache.Put(w.room, s)
 			if !w.fanOut(s, r, content, reply) {
-				wire.WriteLogf(reply, engine.LevelInfo, "room %s: text of %s refused: it does not fit into a MESSAGE",
+				wire.WriteLogf(reply, log.Info, "room %s: text of %s refused: it does not fit into a MESSAGE",
 					s.URI().Peek(), wire.ForLog(request.From))
 			}
 			return wire.StatusOK
 		}
-		wire.WriteLogf(reply, engine.LevelError, "room %s: a snapshot that cannot be used: the engine handles the request",
+		wire.WriteLogf(reply, log.Error, "room %s: a snapshot that cannot be used: the engine handles the request",
 			wire.ForLog(request.RequestURI))
 		if answer, status, err = w.askRequest(wire.FrameWhole, deadline, request, reply); err == nil && answer != nil {
 			err = wire.ErrFrame
@@ -113,7 +115,7 @@ func (w *Worker) askHost(r *wire.Request, request *engine.Request, content *engi
 }
 
 // askRequest sends r as a frame of this kind and takes the answer, see answer.
-func (w *Worker) askRequest(kind wire.FrameKind, deadline wire.Time, r *engine.Request, reply *wire.Reply) (payload []byte, _ wire.Status, _ error) {
+func (w *Worker) askRequest(kind wire.FrameKind, deadline wire.Time, r *sip.Request, reply *wire.Reply) (payload []byte, _ wire.Status, _ error) {
 	w.begin(kind)
 	w.frame = wire.AppendRequest(w.frame, deadline, r)
 	return w.ask(deadline, reply, false)
@@ -123,7 +125,7 @@ func (w *Worker) askRequest(kind wire.FrameKind, deadline wire.Time, r *engine.R
 // w.room to its key. It is valid until the cache is given another.
 func (w *Worker) snapshot(roomURI wire.View) snapshot.Snapshot {
 	var err error
-	if w.room, err = engine.AppendKey(w.room[:0], roomURI.Peek()); err != nil {
+	if w.room, err = sip.AppendKey(w.room[:0], roomURI.Peek()); err != nil {
 		w.room = w.room[:0]
 		return nil
 	}
@@ -140,7 +142,7 @@ func (w *Worker) snapshot(roomURI wire.View) snapshot.Snapshot {
 
 // find returns the member of s with this URI, -1 if there is none.
 func (w *Worker) find(s snapshot.Snapshot, user wire.View) int {
-	key, err := engine.AppendKey(w.key[:0], user.Peek())
+	key, err := sip.AppendKey(w.key[:0], user.Peek())
 	w.key = key[:0]
 	if err != nil {
 		return -1
@@ -151,12 +153,12 @@ func (w *Worker) find(s snapshot.Snapshot, user wire.View) int {
 // fanOut writes the MESSAGE to every member but the sender. s is a snapshot of
 // the room w.room. It reports false, with nothing written, if the host has to
 // say what becomes of the text: its sender is no member, or it is too long.
-func (w *Worker) fanOut(s snapshot.Snapshot, r *wire.Request, content *engine.Content, reply *wire.Reply) bool {
+func (w *Worker) fanOut(s snapshot.Snapshot, r *wire.Request, content *sip.Content, reply *wire.Reply) bool {
 	sender := w.find(s, r.From)
 	if sender < 0 {
 		return false
 	}
-	plan := engine.PlanText(w.body[:0], s.Member(sender).Peek(), content)
+	plan := sip.PlanText(w.body[:0], s.Member(sender).Peek(), content)
 	if w.body = plan.Body[:0]; cap(w.body) > wire.AnswerChunk {
 		w.body = nil
 	}

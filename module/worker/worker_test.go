@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kamailio-imc/engine"
+	"kamailio-imc/engine/log"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/snapshot"
 	"kamailio-imc/module/wire"
@@ -250,7 +251,7 @@ func TestWorkerTakesOnlyEventsThatCanBe(t *testing.T) {
 // connection over what makes no sense.
 func FuzzWorkerAnswer(f *testing.F) {
 	head := append(wire.BeginFrame(nil, wire.FrameAnswer, 1), 1, 1, 0, 0, 0, 0, 0, 0, 0) // the last, code 1, status 0
-	f.Add(wire.EndFrame(wire.AppendLog(head, engine.LevelInfo, "line"), 0))
+	f.Add(wire.EndFrame(wire.AppendLog(head, log.Info, "line"), 0))
 	for _, room := range []string{moduletest.Room, moduletest.User(0)} {
 		frame := wire.BeginFrame(nil, wire.FrameSnapshot, 1)
 		f.Add(wire.EndFrame(snapshot.AppendPayload(frame, 0, 0, room, []string{moduletest.User(0), moduletest.User(1)}), 0))

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine"
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
 )
 
@@ -28,7 +28,7 @@ func TestMySQLReadsEnd(t *testing.T) {
 		require.Error(t, err)
 		assert.Less(t, time.Since(start), 2*time.Second)
 		assert.Zero(t, s.db.Stats().InUse)
-		_, err = s.Fetch(within(t, 10*time.Second), []engine.Key{"a@b"})
+		_, err = s.Fetch(within(t, 10*time.Second), []sip.Key{"a@b"})
 		require.NoError(t, err)
 	}
 }
@@ -49,7 +49,7 @@ func TestMySQLParsesOnce(t *testing.T) {
 		require.NoError(t, tr.root.QueryRow("SELECT variable_value FROM information_schema.global_status WHERE variable_name = '"+status+"'").Scan(&n))
 		return n
 	}
-	reads := func(keys ...engine.Key) {
+	reads := func(keys ...sip.Key) {
 		t.Helper()
 		for range 3 {
 			found, err := tr.s.Fetch(within(t, 10*time.Second), keys)
