@@ -306,15 +306,23 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &mysqlConn{driverConn: conn, socket: socket, parsed: map[string]driver.StmtQueryContext{}}, nil
 }
 
-// within runs use with a context that never ends, and closes the socket when
-// ctx does. With one that may end the driver and database/sql have goroutines
-// watch each query, which costs as much time as the server takes for it.
-func (c *mysqlConn) within(ctx context.Context, use func(context.Context) error) error {
-	stop := context.AfterFunc(ctx, func() { _ = c.socket.Close() })
+// during runs use, which ends when ctx does. On a connection of MySQL use gets
+// a context that never ends, and the socket is closed when ctx is over: with
+// one that may end the driver and database/sql have goroutines watch each
+// statement, which costs as much time as the server takes for a small one.
+func during(ctx context.Context, conn *sqlx.Conn, use func(context.Context) error) error {
+	var my *mysqlConn
+	if err := conn.Raw(func(c any) error { my, _ = c.(*mysqlConn); return nil }); err != nil {
+		return err
+	}
+	if my == nil {
+		return use(ctx)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = my.socket.Close() })
+	defer stop()
 	err := use(context.WithoutCancel(ctx))
-	stop()
 	if err != nil && ctx.Err() != nil && isLost(err) {
-		return ctx.Err()
+		return errors.Join(ctx.Err(), err)
 	}
 	return err
 }

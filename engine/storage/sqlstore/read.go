@@ -259,15 +259,7 @@ func (s *Store) query(ctx context.Context, query string, args []any, f func(*sql
 		return err
 	}
 	defer func() { _ = conn.Close() }() // it is the pool's again, or was bad
-	use := func(ctx context.Context) error { return eachRow(ctx, conn, f, s.db.Rebind(query), args...) }
-	var my *mysqlConn
-	if err := conn.Raw(func(c any) error { my, _ = c.(*mysqlConn); return nil }); err != nil {
-		return err
-	}
-	if my != nil {
-		return my.within(ctx, use)
-	}
-	return use(ctx)
+	return during(ctx, conn, func(ctx context.Context) error { return eachRow(ctx, conn, f, s.db.Rebind(query), args...) })
 }
 
 // eachRow hands each row of a SELECT to f.

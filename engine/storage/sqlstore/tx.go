@@ -67,25 +67,32 @@ func (s *Store) once(ctx context.Context, body func(*tx) error) error {
 }
 
 // transaction is once without waiting for a place.
-func (s *Store) transaction(ctx context.Context, body func(*tx) error) (err error) {
+func (s *Store) transaction(ctx context.Context, body func(*tx) error) error {
 	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // it is the pool's again, or was bad
-	t := &tx{s: s, ctx: ctx, conn: conn}
-	defer func() {
+	return during(ctx, conn, func(ctx context.Context) error {
+		t := &tx{s: s, ctx: ctx, conn: conn}
+		err := t.run(body)
 		if err != nil {
 			t.undo(classOf(err) == classReadOnly)
 		}
-	}()
-	if _, err = t.exec(s.d.begin); err != nil {
+		return err
+	})
+}
+
+// run begins the transaction, runs body and commits.
+func (t *tx) run(body func(*tx) error) error {
+	if _, err := t.exec(t.s.d.begin); err != nil {
 		return err
 	}
-	if err = body(t); err != nil {
+	if err := body(t); err != nil {
 		return err
 	}
-	if _, err = t.exec("COMMIT"); err != nil {
+	_, err := t.exec("COMMIT")
+	if err != nil {
 		switch classOf(err) {
 		case classGone, classLocked, classUnknown:
 			err = errors.Join(err, errInDoubt)

@@ -51,13 +51,16 @@ func (s *Store) commitOne(ctx context.Context, c *room.Change) (done, inDoubt bo
 		return false, false, err
 	}
 	defer func() { _ = conn.Close() }() // it is the pool's again, or was bad
-	t := &tx{s: s, ctx: ctx, conn: conn}
-	if len(c.Delete) == 1 {
-		err = t.deleteMember(c.Room.Key(), c.Delete[0])
-		done = err == nil
-	} else {
-		done, err = t.insertMember(c.Room.URI(), &c.Put[0])
-	}
+	err = during(ctx, conn, func(ctx context.Context) (err error) {
+		t := &tx{s: s, ctx: ctx, conn: conn}
+		if len(c.Delete) == 1 {
+			err = t.deleteMember(c.Room.Key(), c.Delete[0])
+			done = err == nil
+		} else {
+			done, err = t.insertMember(c.Room.URI(), &c.Put[0])
+		}
+		return err
+	})
 	if err == nil {
 		return done, false, nil
 	}
