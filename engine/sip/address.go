@@ -49,9 +49,9 @@ func AppendKey(dst []byte, uri string) ([]byte, error) {
 	if !ok {
 		return dst, ErrInvalidURI
 	}
-	dst = appendLower(dst, user)
+	dst = AppendLower(dst, user)
 	dst = append(dst, '@')
-	return appendLower(dst, host), nil
+	return AppendLower(dst, host), nil
 }
 
 // Key returns what identifies the user or the room.

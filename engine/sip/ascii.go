@@ -22,13 +22,14 @@ func EqualFold[S, L ~string | ~[]byte](s S, lower L) bool {
 func Lower(s string) string {
 	for i := range len(s) {
 		if toLower(s[i]) != s[i] {
-			return string(appendLower(make([]byte, 0, len(s)), s))
+			return string(AppendLower(make([]byte, 0, len(s)), s))
 		}
 	}
 	return s
 }
 
-func appendLower(dst []byte, s string) []byte {
+// AppendLower appends s in lower case as keys are: ASCII letters only.
+func AppendLower[S ~string | ~[]byte](dst []byte, s S) []byte {
 	for i := range len(s) {
 		dst = append(dst, toLower(s[i]))
 	}

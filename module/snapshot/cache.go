@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"syscall"
+
+	"kamailio-imc/engine/sip"
 )
 
 // Bounds of a worker's cache.
@@ -173,7 +175,7 @@ func (c *Cache) first(key []byte) int { return int(keyHash(key) & uint64(len(c.s
 func (c *Cache) next(i int) int { return (i + 1) & (len(c.slots) - 1) }
 
 // home returns the slot that is tried first for the room of s.
-func (c *Cache) home(s Snapshot) int { return c.first(s.uri()[len(scheme):]) }
+func (c *Cache) home(s Snapshot) int { return c.first(s.uri()[len(sip.Scheme):]) }
 
 // vacate empties the slot i and moves those after it that would not be found
 // any more behind an empty one.

@@ -57,7 +57,7 @@ func Make(dst, payload []byte, asked wire.Time) (Snapshot, bool) {
 			return nil, false
 		}
 		if slots > 0 {
-			i := tableSlot(table, keyHash(member[len(scheme):]))
+			i := tableSlot(table, keyHash(member[len(sip.Scheme):]))
 			for binary.LittleEndian.Uint32(table[4*i:]) != 0 {
 				i = tableSlot(table, i+1)
 			}
@@ -66,8 +66,6 @@ func Make(dst, payload []byte, asked wire.Time) (Snapshot, bool) {
 	}
 	return s, d.Done()
 }
-
-const scheme = "sip:"
 
 // Storable reports whether a snapshot can be made of v. What a table holds may
 // be longer than what the commands let anybody store.
@@ -86,8 +84,8 @@ func Storable(v *room.View) bool {
 // stored reports whether a snapshot may hold such a URI, sip:user@host.
 func stored(v wire.View) bool {
 	uri := v.Peek()
-	return len(uri) <= LongestField-4 && strings.HasPrefix(uri, scheme) &&
-		strings.IndexByte(uri[len(scheme):], '@') >= 0
+	return len(uri) <= LongestField-4 && strings.HasPrefix(uri, sip.Scheme) &&
+		strings.IndexByte(uri[len(sip.Scheme):], '@') >= 0
 }
 
 // Suffices reports whether a text can be handled from a snapshot: it has a body,

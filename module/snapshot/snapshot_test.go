@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"kamailio-imc/engine/sip"
 	"kamailio-imc/module/wire"
 )
 
@@ -153,7 +154,7 @@ func FuzzSnapshot(f *testing.F) {
 
 // keyOf returns the key of a stored URI.
 func keyOf(uri []byte) []byte {
-	key := bytes.Clone(uri[len(scheme):])
+	key := bytes.Clone(uri[len(sip.Scheme):])
 	for i, c := range key {
 		if 'A' <= c && c <= 'Z' {
 			key[i] = c + 'a' - 'A'

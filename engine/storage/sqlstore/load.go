@@ -120,10 +120,10 @@ func (l *loader) memberRow(rows *sqlx.Rows) error {
 
 // find returns the index of the room that a column room means.
 func (l *loader) find(column []byte) (int32, bool) {
-	if len(column) < len(scheme) || !bytes.EqualFold(column[:len(scheme)], []byte(scheme)) {
+	if len(column) < len(sip.Scheme) || !bytes.EqualFold(column[:len(sip.Scheme)], []byte(sip.Scheme)) {
 		return 0, false
 	}
-	l.buf = appendLower(l.buf[:0], column[len(scheme):])
+	l.buf = sip.AppendLower(l.buf[:0], column[len(sip.Scheme):])
 	i, found := l.index[sip.Key(l.buf)]
 	return i, found
 }
@@ -134,9 +134,9 @@ func (l *loader) twice(room int32, user, domain []byte) bool {
 		return false
 	}
 	l.buf = binary.BigEndian.AppendUint32(l.buf[:0], uint32(room))
-	l.buf = appendLower(l.buf, user)
+	l.buf = sip.AppendLower(l.buf, user)
 	l.buf = append(l.buf, '@')
-	l.buf = appendLower(l.buf, domain)
+	l.buf = sip.AppendLower(l.buf, domain)
 	hash := [2]uint64{maphash.Bytes(l.seeds[0], l.buf), maphash.Bytes(l.seeds[1], l.buf)}
 	if l.seen[hash] {
 		return true
@@ -152,15 +152,4 @@ func (l *loader) domain(d []byte) string {
 	domain := string(d)
 	l.domains[domain] = domain
 	return domain
-}
-
-// appendLower appends b in lower case as keys are: ASCII letters only.
-func appendLower(dst, b []byte) []byte {
-	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
 }

@@ -21,9 +21,6 @@ import (
 // conditions in one statement at most.
 const fetchChunk = 400
 
-// scheme starts the column room of each member: sip:name@domain.
-const scheme = "sip:"
-
 // roomRow is a row of the rooms' table.
 type roomRow struct {
 	id   int64
@@ -49,14 +46,14 @@ func split(k sip.Key) (user, host string) {
 }
 
 // roomColumn is the folded content of the column room for a room.
-func roomColumn(k sip.Key) string { return scheme + string(k) }
+func roomColumn(k sip.Key) string { return sip.Scheme + string(k) }
 
 // roomKey is the key of the room that a column room means.
 func roomKey(column string) (sip.Key, bool) {
-	if len(column) < len(scheme) || !strings.EqualFold(column[:len(scheme)], scheme) {
+	if len(column) < len(sip.Scheme) || !strings.EqualFold(column[:len(sip.Scheme)], sip.Scheme) {
 		return "", false
 	}
-	user, host := split(sip.Key(column[len(scheme):]))
+	user, host := split(sip.Key(column[len(sip.Scheme):]))
 	return sip.Address{User: user, Host: host}.Key(), true
 }
 
@@ -239,7 +236,7 @@ func (r *memberRows) add(id, flag int64, user, host, room []byte) {
 func foldKey(text string) sip.Key {
 	for i := range len(text) {
 		if c := text[i]; 'A' <= c && c <= 'Z' {
-			return sip.Key(appendLower(nil, []byte(text)))
+			return sip.Key(sip.AppendLower(nil, []byte(text)))
 		}
 	}
 	return sip.Key(text)

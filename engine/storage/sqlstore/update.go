@@ -29,7 +29,7 @@ func (s *Store) Settle(ctx context.Context, k sip.Key, decide func(*room.Record)
 
 func (s *Store) update(ctx context.Context, k sip.Key, settle bool, decide func(*room.Record) *room.Change) error {
 	var last *room.Change
-	return s.transact(ctx, "change room "+scheme+string(k), false, func(t *tx, inDoubt bool) error {
+	return s.transact(ctx, "change room "+sip.Scheme+string(k), false, func(t *tx, inDoubt bool) error {
 		state, err := t.lock(k, settle)
 		if err != nil {
 			return err
