@@ -4,6 +4,10 @@ package docs
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -230,16 +234,113 @@ func anchors(text string) []string {
 	return found
 }
 
+// named finds what a document says of this repository: a file or folder, and
+// after ": " what is declared in it. A file without a folder is of the top folder
+// or, if its name begins with imc_, of the shim.
+var named = regexp.MustCompile("`((?:engine|module|cgo|kamailio-shim|tests|scripts|mk|sql|docs|\\.ci)/[\\w./-]*|" +
+	"[\\w.-][\\w./-]*(?:/|\\.(?:go|c|h|md|mod|yml)))(?::\\s([^`]+))?`")
+
 // TestFilesNamed: the files and folders of this repository that a document
-// names are there.
+// names are there, and what it says is in a file is declared in it.
 func TestFilesNamed(t *testing.T) {
 	t.Parallel()
-	name := regexp.MustCompile("`((?:engine|module|cgo|kamailio-shim|tests|scripts|mk|sql|docs)/[\\w./-]*)`")
-	for _, file := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/databases.md",
-		"docs/deployment.md", "docs/differences.md", "docs/operations.md", "docs/parameters.md"} {
-		for _, m := range name.FindAllStringSubmatch(read(t, file), -1) {
-			_, err := os.Stat(filepath.Join(kamailio.RepoDir(), m[1]))
-			assert.NoError(t, err, "%s names %s", file, m[1])
+	for _, file := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/benchmarks.md",
+		"docs/databases.md", "docs/deployment.md", "docs/differences.md", "docs/operations.md", "docs/parameters.md"} {
+		for _, m := range named.FindAllStringSubmatch(read(t, file), -1) {
+			path := m[1]
+			if strings.HasPrefix(path, "imc_") {
+				path = filepath.Join("kamailio-shim", path)
+			}
+			if _, err := os.Stat(filepath.Join(kamailio.RepoDir(), path)); err != nil {
+				t.Errorf("%s names %s, which is not there", file, m[1])
+				continue
+			}
+			if m[2] == "" {
+				continue
+			}
+			for name := range strings.SplitSeq(strings.Join(strings.Fields(m[2]), " "), ", ") {
+				assert.True(t, declares(t, path, name), "%s says that %s has %s", file, m[1], name)
+			}
 		}
+	}
+}
+
+// declares reports whether a file declares a name: a Go file a function, a
+// method as Type.Method, a type, a constant or a variable; a C file one that
+// begins at the first column of a line; a document a heading.
+func declares(t *testing.T, path, name string) bool {
+	t.Helper()
+	text := read(t, path)
+	switch filepath.Ext(path) {
+	case ".go":
+		f, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		return slices.Contains(declared(f), name)
+	case ".c", ".h":
+		return regexp.MustCompile(`(?m)^[a-z#}][^\n(=]*\b` + regexp.QuoteMeta(name) + `\b(.*[^;\n])?$`).MatchString(text)
+	case ".md":
+		return regexp.MustCompile(`(?m)^#+ ` + regexp.QuoteMeta(name) + `( \(.*\))?$`).MatchString(text)
+	}
+	return false
+}
+
+// declared are the names that a Go file declares.
+func declared(f *ast.File) (all []string) {
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			name := d.Name.Name
+			if d.Recv != nil {
+				of := d.Recv.List[0].Type
+				if p, ok := of.(*ast.StarExpr); ok {
+					of = p.X
+				}
+				name = fmt.Sprint(of) + "." + name
+			}
+			all = append(all, name)
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					all = append(all, s.Name.Name)
+				case *ast.ValueSpec:
+					for _, n := range s.Names {
+						all = append(all, n.Name)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestFolders: each folder with Go or C files stands in the tables of
+// CONTRIBUTING.md, by its name or, in tests, by that of the folder that it is in.
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	root := kamailio.RepoDir()
+	folders := map[string]bool{}
+	for _, top := range []string{"cgo", "engine", "kamailio-shim", "module", "tests"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				if err == nil && d.Name() == "testdata" {
+					return fs.SkipDir
+				}
+				return err
+			}
+			rel, err := filepath.Rel(root, filepath.Dir(path))
+			if parts := strings.Split(rel, "/"); parts[0] == "tests" {
+				rel = strings.Join(parts[:2], "/")
+			}
+			if slices.Contains([]string{".go", ".c"}, filepath.Ext(path)) {
+				folders[rel] = true
+			}
+			return err
+		}))
+	}
+	require.NotEmpty(t, folders)
+	rows := strings.Join(slices.Collect(maps.Keys(matches(t, read(t, "CONTRIBUTING.md"), "(?m)^\\| (`[^|]+/`) \\|"))), ", ")
+	for folder := range folders {
+		assert.Contains(t, rows, "`"+folder+"/`", "CONTRIBUTING.md has no row for a folder")
 	}
 }
