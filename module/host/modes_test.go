@@ -9,16 +9,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"kamailio-imc/engine/enginetest"
 	"kamailio-imc/engine/log"
 	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
+	"kamailio-imc/engine/storage/storagetest"
 	"kamailio-imc/module/moduletest"
 	"kamailio-imc/module/wire"
 )
 
 // withStore starts the system in a mode with a database.
-func withStore(t *testing.T, mode storage.Mode, ttl time.Duration, store *enginetest.Store) *system {
+func withStore(t *testing.T, mode storage.Mode, ttl time.Duration, store *storagetest.Store) *system {
 	t.Helper()
 	return start(t, 2, func(s *Settings) {
 		s.Mode, s.CacheTTL, s.Timeout = mode, ttl, time.Second
@@ -35,7 +35,7 @@ func recipients(r moduletest.Result) []string { return r.Recipients() }
 func TestInvitationFailsWhileTheDatabaseIsAway(t *testing.T) {
 	const guest = "sip:guest@example.org"
 	for _, mode := range []storage.Mode{storage.ModeDurable, storage.ModeDatabase} {
-		store := enginetest.NewStore()
+		store := storagetest.NewStore()
 		s := withStore(t, mode, 0, store).ready()
 		w := s.Workers[0]
 		w.MakeRoom(room, 1)
@@ -67,7 +67,7 @@ func TestMemberThatNoSnapshotHolds(t *testing.T) {
 		rec.Members[2].User = strings.Repeat("\U0001f600", 64)
 		long := "sip:" + rec.Members[2].User + "@example.org"
 		require.Greater(t, len(long), 256)
-		store := enginetest.NewStore()
+		store := storagetest.NewStore()
 		store.Put(rec)
 		s := withStore(t, mode, time.Minute, store).ready()
 		w := s.Workers[0]
@@ -84,7 +84,7 @@ func TestMemberThatNoSnapshotHolds(t *testing.T) {
 }
 
 func TestRoomsSurviveInMode1(t *testing.T) {
-	store := enginetest.NewStore()
+	store := storagetest.NewStore()
 	s := withStore(t, 1, 0, store).ready()
 	s.Workers[0].MakeRoom(room, 3)
 	s.Host.Stop()
@@ -108,7 +108,7 @@ func TestRoomsSurviveInMode1(t *testing.T) {
 }
 
 func TestOtherNodesAreSeenAtOnceInMode2(t *testing.T) {
-	store := enginetest.NewStore(moduletest.Stored(0, 1))
+	store := storagetest.NewStore(moduletest.Stored(0, 1))
 	s := withStore(t, 2, 0, store).ready()
 	w := s.Workers[0]
 	assert.Equal(t, []string{user(1)}, recipients(w.Handle(user(0), room, "1")))
@@ -121,7 +121,7 @@ func TestOtherNodesAreSeenAtOnceInMode2(t *testing.T) {
 
 func TestOtherNodesAreSeenInTimeInMode2(t *testing.T) {
 	const ttl = 300 * time.Millisecond
-	store := enginetest.NewStore(moduletest.Stored(0, 1))
+	store := storagetest.NewStore(moduletest.Stored(0, 1))
 	s := withStore(t, 2, ttl, store).ready()
 	a, b := s.Workers[0], s.Workers[1]
 	began := time.Now()
@@ -145,7 +145,7 @@ func TestOtherNodesAreSeenInTimeInMode2(t *testing.T) {
 }
 
 func TestOutageInMode2(t *testing.T) {
-	store := enginetest.NewStore(moduletest.Stored(0, 1))
+	store := storagetest.NewStore(moduletest.Stored(0, 1))
 	s := withStore(t, 2, 0, store).ready()
 	w := s.Workers[0]
 	assert.Equal(t, []string{user(1)}, recipients(w.Handle(user(0), room, "1")))
@@ -168,7 +168,7 @@ func TestOutageInMode2(t *testing.T) {
 // TestStopWaitsForCommits: a commit that is under way when the server is
 // stopped is not cut short.
 func TestStopWaitsForCommits(t *testing.T) {
-	store := enginetest.NewStore()
+	store := storagetest.NewStore()
 	s := withStore(t, 1, 0, store).ready()
 	w := s.Workers[0]
 	require.Equal(t, 1, w.Handle(user(0), room, "#create").Code)
