@@ -9,7 +9,7 @@
 #   PREFIX        /usr/local, part of the default MODULEDIR
 #   DESTDIR       put before all paths by `make install`
 #   HOST, PORT    `make run`: the address to listen on (127.0.0.1, 5060)
-#   FUZZTIME      `make test`: how long each fuzz target runs (3s)
+#   FUZZCOUNT     `make test`: how often each fuzz target runs (20000)
 #   SOAKTIME      `make soak`: how long the mixed traffic lasts (1h)
 #   BENCHFLAGS    `make bench`: go run ./tests/bench -h lists them
 
@@ -51,7 +51,7 @@ PREFIX ?= /usr/local
 MODULEDIR ?= $(PREFIX)/lib/$(TARGET)/kamailio/modules
 HOST ?= 127.0.0.1
 PORT ?= 5060
-FUZZTIME ?= 3s
+FUZZCOUNT ?= 20000
 SOAKTIME ?= 1h
 
 export KAMAILIO_SRC CC
@@ -127,7 +127,7 @@ run: build-deps build
 
 ## test: checks, unit tests, -race, short fuzzing, and end to end on Kamailio
 test: deps debug check reproducible
-	@scripts/test.sh $(FUZZTIME)
+	@scripts/test.sh $(FUZZCOUNT)
 
 ## bench: compare with the stock module, into docs/benchmarks.md (long)
 bench: deps build
