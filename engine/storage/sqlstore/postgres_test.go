@@ -171,7 +171,9 @@ func TestPostgresCommitInFlight(t *testing.T) {
 	assert.Equal(t, 1, n)
 }
 
-// The driver has no goroutine for a connection that nobody uses.
+// The driver has no goroutine for a connection that nobody uses, but one that
+// waits for the server where a write was slow, as on a busy machine: it ends
+// with what the server says next, and wakes up for nothing else.
 func TestPostgresRests(t *testing.T) {
 	s := backends()[3].fresh(t).open(t, storage.ModeDatabase)
 	var wg sync.WaitGroup
@@ -183,8 +185,10 @@ func TestPostgresRests(t *testing.T) {
 	await.Until(t, 20*time.Second, func() error { // what earlier tests have cut off ends
 		var stacks bytes.Buffer
 		require.NoError(t, pprof.Lookup("goroutine").WriteTo(&stacks, 1))
-		if strings.Contains(stacks.String(), "jackc/pgx") {
-			return errors.New(stacks.String())
+		for stack := range strings.SplitSeq(stacks.String(), "\n\n") {
+			if strings.Contains(stack, "jackc/pgx") && !strings.Contains(stack, "bgreader.(*BGReader).bgRead") {
+				return errors.New(stack)
+			}
 		}
 		return nil
 	})
