@@ -16,7 +16,7 @@ const (
 	joinRooms = 2000 // of a run, which is over before all are full
 	joinSize  = 4
 	hotRooms  = 10
-	hotSize   = 2
+	hotSize   = 10
 )
 
 // What a run with a database does.
