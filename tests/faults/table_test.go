@@ -120,6 +120,17 @@ var table = []line{
 		commands: refused, text: quick, command: waits, recover: waits,
 	},
 	{
+		fault: "no more prepared statements", where: "the server takes none, and ends the connections that have some",
+		see: "all works, after perhaps one refusal",
+		on:  []backend{mariaDB}, server: true,
+		inject: statements(map[string][]string{
+			"MariaDB": {"SET GLOBAL max_prepared_stmt_count = 0", "KILL USER {user}"},
+		}, map[string][]string{
+			"MariaDB": {"SET GLOBAL max_prepared_stmt_count = DEFAULT"},
+		}),
+		commands: answered, text: quick, command: quick, recover: quick,
+	},
+	{
 		fault: "table gone", where: "imc_members has another name for a while",
 		see: "texts go on with the members last known; commands are refused, at once",
 		on:  all,
