@@ -92,6 +92,17 @@ func (tr *troubled) commit(c *room.Change) error {
 	return tr.s.Commit(ctx, c)
 }
 
+// waiting is how many transactions wait for a lock of another.
+func (tr *troubled) waiting(t *testing.T) (n int) {
+	t.Helper()
+	query := "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+	if tr.kind == "PostgreSQL" {
+		query = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted"
+	}
+	require.NoError(t, tr.root.QueryRowContext(t.Context(), query).Scan(&n))
+	return n
+}
+
 // session is a connection past the store with a transaction.
 func (tr *troubled) session(t *testing.T, statements ...string) *sql.Conn {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 	"kamailio-imc/engine/room"
 	"kamailio-imc/engine/sip"
 	"kamailio-imc/engine/storage"
+	"kamailio-imc/tests/await"
 	"kamailio-imc/tests/testdb"
 )
 
@@ -136,6 +137,15 @@ func TestLockedRoomStaysAlone(t *testing.T) {
 				other := tr.session(t, "BEGIN", "SELECT * FROM imc_rooms WHERE name = '"+busy+"' FOR UPDATE",
 					"SELECT * FROM imc_members WHERE room = 'sip:"+busy+"@h.com' FOR UPDATE")
 				var wg sync.WaitGroup
+				if mode == storage.ModeDurable {
+					wg.Go(func() { // its row is locked
+						code, text := l.ask("alice", busy, "#destroy")
+						assert.Equal(t, -110, code)
+						assert.Contains(t, text, "The room is busy", "log: %v", l.log())
+					})
+					// It has its turn, and all of its time for the lock.
+					await.Until(t, 20*time.Second, await.True(func() bool { return tr.waiting(t) > 0 }, "nobody waits for the lock"))
+				}
 				for i := range 32 {
 					wg.Go(func() {
 						code, text := l.ask(fmt.Sprintf("u%d", i), busy, "#join")
@@ -143,13 +153,6 @@ func TestLockedRoomStaysAlone(t *testing.T) {
 							assert.Equal(t, -40, code)
 							assert.True(t, strings.Contains(text, "The room is busy") || strings.Contains(text, "does not answer"), text)
 						}
-					})
-				}
-				if mode == storage.ModeDurable {
-					wg.Go(func() { // its row is locked
-						code, text := l.ask("alice", busy, "#destroy")
-						assert.Equal(t, -110, code)
-						assert.Contains(t, text, "The room is busy")
 					})
 				}
 				var slowest time.Duration
